@@ -1,0 +1,57 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <cm4fs/io.h>
+
+/*
+ * A file through which a disk is written or read: an image that was dropped, or the raw disk itself.
+ *
+ * Thread: every function here may be called from any thread and none of them waits for USB or a disk.
+ * Ownership: reference-counted; cm4_module_drop and cm4_module_raw give the caller a reference.
+ */
+struct cm4_image;
+
+enum cm4_image_mode {
+	CM4_IMAGE_FLASH, /* starts empty; holes are zeros; has a state of wholeness */
+	CM4_IMAGE_RAW,	 /* the disk as it is, of fixed size */
+};
+
+struct cm4_image *cm4_image_ref(struct cm4_image *image);
+void cm4_image_unref(struct cm4_image *image); /* NULL is accepted */
+
+/*
+ * An open file on this image came or went. The last close of all gives the disk back; an image that is
+ * not whole then becomes `incomplete`. A release does not wait: its work happens on the image's thread.
+ */
+void cm4_image_open(struct cm4_image *image, bool writable);
+void cm4_image_close(struct cm4_image *image, bool writable);
+
+/* An open with O_TRUNC: size 0, no error, nothing written. The disk is touched by the next byte only. */
+void cm4_image_restart(struct cm4_image *image);
+
+/* See io.h. The image must be open. */
+void cm4_image_submit(struct cm4_image *image, struct cm4_io *io);
+
+/*
+ * The caller was interrupted: complete @io with -EINTR unless it is complete already or, a WRITE, its bytes
+ * are taken. The image's work goes on. A SYNC or FLUSH under way is answered at once; the sync itself ends
+ * in its own time. @io must not have been freed: the caller guards its life.
+ */
+void cm4_image_interrupt(struct cm4_image *image, struct cm4_io *io);
+
+/*
+ * A new label. Returns 0, or the image's sticky error as -errno (the label changes all the same, for a
+ * program that renames a failed temporary must be told, and still finds its file).
+ */
+int cm4_image_rename(struct cm4_image *image, const char *label);
+
+struct cm4_image_attr {
+	uint64_t size;	      /* bytes, as the writer sees it */
+	uint64_t blocks;      /* of 512 bytes, written by the writer so far */
+	bool superseded;      /* another image has begun to replace it on the disk */
+	bool writing;	      /* not whole yet */
+};
+
+void cm4_image_getattr(struct cm4_image *image, struct cm4_image_attr *ret_attr);
