@@ -9,33 +9,44 @@
 struct block;
 
 /*
- * The core's side of an image: what its owner, the module, does with it. An image knows bytes, ranges and a
- * disk; that there are modules, ports and stages it does not know.
+ * The core's side of an image: what its owner, the module, does with it. An image knows bytes,
+ *ranges and a disk; that there are modules, ports and stages it does not know.
  *
  * The life of the disk under an image:
  *
- *	idle --first byte or read--> wanted --admit--> open --last close, abort--> closing --reap--> idle
+ *	idle --first byte or read--> wanted --admit--> open --last close, abort--> closing --reap-->
+ *idle
  *	                               `-----refuse--> idle
  *
- * The image asks for a disk by wanted(); until the owner answers, requests are parked. While it is open, the
- * image's own thread does everything that touches the disk. When the thread has closed the disk it says
- * IMAGE_CLOSED and ends; the owner then calls image_reap, which joins it.
+ * The image asks for a disk by wanted(); until the owner answers, requests are parked. While it is
+ *open, the image's own thread does everything that touches the disk. When the thread has closed the
+ *disk it says IMAGE_CLOSED and ends; the owner then calls image_reap, which joins it.
  */
 
 enum image_event {
-	IMAGE_BEGAN,	  /* the first byte of a flash was admitted, or writing goes on after WHOLE */
-	IMAGE_WHOLE,	  /* a close() found it whole: all of it is on the medium */
+	IMAGE_BEGAN, /* the first byte of a flash was admitted, or writing goes on after WHOLE */
+	IMAGE_WHOLE, /* a close() found it whole: all of it is on the medium */
 	IMAGE_INCOMPLETE, /* the last close left it not whole; error and text say why */
-	IMAGE_FAILED,	  /* an error sticks; error and text say which. The disk is closed at once */
-	IMAGE_CLOSED,	  /* the disk has been closed: call image_reap */
+	IMAGE_FAILED, /* an error sticks; error and text say which. The disk is closed at once */
+	IMAGE_CLOSED, /* the disk has been closed: call image_reap */
 };
 
-/* Called with no lock held, from the submitter's or the image's own thread; must not wait. */
+/*
+ * Called with no lock held; must not wait. Events come from the image's own thread, one after the
+ * other, CLOSED last; but for the FAILED of an abort while the image is only wanted, which comes
+ * from abort itself. wanted() comes from a submitter or from reap. @error is negative, or 0. RAW
+ * images say CLOSED alone.
+ *
+ * From wanted() until the answer refuse, or reap after the answer admit, the image holds a
+ * reference to itself. Whoever may answer when that is over (after an abort) must have a reference
+ * of its own.
+ */
 struct image_owner {
 	void (*wanted)(void *data, struct cm4_image *image, bool writable);
 	void (*event)(void *data, struct cm4_image *image, enum image_event event, int error,
 		const char *text);
-	void (*released)(void *data); /* the image is being freed: drop the reference behind @data */
+	void (*released)(
+		void *data); /* the image is being freed: drop the reference behind @data */
 	void *data;
 };
 
@@ -44,24 +55,38 @@ int image_new(enum cm4_image_mode mode, const char *disk, const char *label,
 	const struct image_owner *owner, struct cm4_image **ret_image);
 
 /*
- * The answers to wanted(). admit takes @block over in every case, and starts the thread; for a RAW image
- * block->bytes becomes its size. 0, or -errno (no thread to be had), and then it has refused by itself.
- * refuse: parked requests complete with @error (negative). For a FLASH the error sticks until restart.
+ * The answers to wanted(). admit takes @block over in every case, and starts the thread; for a RAW
+ * image block->bytes becomes its size. 0, or -errno: no memory or thread to be had, and then it has
+ * refused by itself; -ECANCELED: it does not want a disk any more (an abort came first). A disk
+ * that was admitted for reading alone while writers wait is closed again, and wanted anew for
+ * writing after reap.
+ *
+ * refuse: parked requests complete with @error (negative). For a FLASH that was to be written the
+ * error sticks until restart. No event: the owner knows.
  */
 int image_admit(struct cm4_image *image, struct block *block, bool writable);
 void image_refuse(struct cm4_image *image, int error, const char *text);
 
-/* From outside: the module left (-ENODEV), cancel (-ECANCELED). Sticks. Says FAILED if a flash was under way. */
+/*
+ * From outside: the module left (-ENODEV), cancel (-ECANCELED). Sticks. Says FAILED if a flash was
+ * under way. Does not wait: an open disk is closed by the image's thread, which then says CLOSED.
+ * While wanted, it is the answer, and no other is due.
+ */
 void image_abort(struct cm4_image *image, int error, const char *text);
 
-/* After IMAGE_CLOSED, not on the image's thread: joins it. Requests that came meanwhile make it wanted again. */
+/* After IMAGE_CLOSED, not on the image's thread: joins it. Requests that came meanwhile make it
+ * wanted again. */
 void image_reap(struct cm4_image *image);
 
-/* Another image begins on the same disk: this one's bytes are gone; reads answer ESTALE from now on. */
+/*
+ * Another image begins on the same disk: this one's bytes are gone; reads and writes answer ESTALE
+ * until restart. If it has the disk open for reading, it closes it.
+ */
 void image_supersede(struct cm4_image *image);
 
 const char *image_disk(const struct cm4_image *image);
 enum cm4_image_mode image_mode(const struct cm4_image *image);
 bool image_is_writing(struct cm4_image *image); /* holds the disk, or wants it, for writing */
 void image_status(struct cm4_image *image, struct cm4_image_status *ret_status);
-void image_set_size(struct cm4_image *image, uint64_t bytes); /* RAW: the disk's size, before any open */
+void image_set_size(
+	struct cm4_image *image, uint64_t bytes); /* RAW: the disk's size, before any open */

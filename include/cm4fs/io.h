@@ -9,17 +9,19 @@
 /*
  * One request on a file that stands for a disk or for an image of one.
  *
- * Nothing in cm4fs may block the thread that asks: a module can take half a minute to boot and a slow
- * medium longer than that. So every request is submitted, and completed once, later, by whichever thread
- * comes to know the result. That may be the submitter itself, before submit returns.
+ * Nothing in cm4fs may block the thread that asks: a module can take half a minute to boot and a
+ * slow medium longer than that. So every request is submitted, and completed once, later, by
+ * whichever thread comes to know the result. That may be the submitter itself, before submit
+ * returns.
  *
  * Ownership: the submitter owns the structure and the buffer, and leaves both alone from submit to
  * complete. complete() is called with no lock held and may free the structure.
  */
 
 enum cm4_io_kind {
-	CM4_IO_READ,	 /* offset, length, buffer: bytes read, 0 at and behind the end */
-	CM4_IO_WRITE,	 /* offset, length, buffer: bytes taken, all of them or an error */
+	CM4_IO_READ,  /* offset, length, buffer: bytes read, 0 at and behind the end */
+	CM4_IO_WRITE, /* offset, length, buffer: bytes taken: all, but for an interrupt or a disk's
+			 end */
 	CM4_IO_TRUNCATE, /* length: the file's new size */
 	CM4_IO_ZERO,	 /* offset, length: this range is zeros from now on; the size stays */
 	CM4_IO_ALLOCATE, /* offset, length: the size becomes at least offset + length */
@@ -33,15 +35,19 @@ struct cm4_io {
 	uint64_t length;
 	void *buffer; /* read from by WRITE, written to by READ */
 
-	/* FLUSH only: the caller is being killed, so what it wrote cannot be all it meant to write. */
+	/* FLUSH only: the caller is being killed, so what it wrote cannot be all it meant to write.
+	 */
 	bool writer_killed;
 
-	/* result: as said at the kind (0 where nothing is said), or -errno; the errno table is the manual's. */
+	/* result: as said at the kind (0 where nothing is said), or -errno; the errno table is the
+	 * manual's. */
 	void (*complete)(struct cm4_io *io, ssize_t result);
 
 	/* The image's own, from submit to complete. */
 	TAILQ_ENTRY(cm4_io) link;
 	int place;
+	uint64_t done; /* bytes of it that are taken or read */
+	ssize_t result;
 };
 
 TAILQ_HEAD(cm4_io_list, cm4_io);
