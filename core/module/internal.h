@@ -1,0 +1,144 @@
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include <cm4fs/fleet.h>
+#include <cm4fs/module.h>
+
+#include "boot/chip.h"
+#include "module/identity.h"
+#include "module/journal.h"
+#include "module/life.h"
+#include "seam/backend.h"
+
+/*
+ * The inside of a module, shared by the files of this room alone.
+ *
+ *	module.c     creation, references, status, feeding the life machine
+ *	worker.c     the module's thread: does what the life machine asks for, keeps its timer
+ *	admission.c  who gets the disk: images wanting, holding and leaving it
+ *	control.c    the verbs of the control file
+ *
+ * Lock order: fleet->lock, then module->lock, then an image's own lock. None is held across USB, a
+ *disk, a callback to the listener, or a completion. The one exception is usb->ops->abort, which
+ *does not block.
+ */
+
+/* An image that wants or holds a disk of this module. Guarded by the module's lock; holds a
+ * reference. */
+struct claim {
+	struct cm4_image *image;
+	bool writable;
+	bool aborted;
+	enum { CLAIM_WANTED, CLAIM_HELD, CLAIM_CLOSED } state;
+	TAILQ_ENTRY(claim) link;
+};
+
+/* A verb whose answer is still out. Guarded by the module's lock. */
+struct waiter {
+	void (*done)(void *data, int result);
+	void *data;
+	TAILQ_ENTRY(waiter) link;
+};
+TAILQ_HEAD(waiter_list, waiter);
+
+struct module_disk {
+	struct cm4_disk_status status;
+	struct cm4_image *raw; /* made when first asked for, kept until the module leaves */
+};
+
+struct cm4_module {
+	/* Fixed from creation on. */
+	atomic_uint refs;
+	uint64_t id;
+	char name[CM4_NAME_MAX];
+	char port[CM4_PORT_MAX];
+	struct cm4_fleet *fleet; /* outlives the thread; not to be used once left is set */
+	struct journal *journal; /* has its own lock */
+	pthread_t thread;
+
+	pthread_mutex_t lock; /* guards everything below */
+	pthread_cond_t wake;  /* of the thread: work to do, or a new deadline */
+	struct life life;
+	unsigned todo;	      /* life actions not taken yet */
+	bool stirred;	      /* a claim has changed */
+	uint64_t deadline_ns; /* UINT64_MAX: none */
+	bool left;	      /* out of the fleet: nothing begins any more */
+	bool ended;	      /* the thread has nothing more to do, and may be joined */
+
+	char serial[CM4_NAME_MAX];
+	const struct boot_chip *chip; /* NULL while unknown */
+	unsigned link_mbps;
+	struct usb_device *usb; /* open while a dialogue runs, for abort */
+	struct timespec since, first_seen;
+	uint64_t boot_began_ns;
+	unsigned boot_ms;
+	struct cm4_failure failure;
+	struct cm4_metadata metadata[CM4_METADATA_MAX];
+	size_t n_metadata;
+	struct module_disk disks[CM4_DISKS_MAX];
+	size_t n_disks;
+
+	struct cm4_image *image; /* the one last dropped */
+	TAILQ_HEAD(, claim) claims;
+	struct waiter_list boot_waiters;
+
+	TAILQ_ENTRY(cm4_module) link; /* in the fleet's list, under the fleet's lock */
+};
+
+/* The disk that a dropped image goes to, by the gadget's name for it (PROTOCOL, "The disk"). */
+#define MODULE_MAIN_DISK "mmcblk0"
+
+struct module_origin {
+	uint64_t id;
+	const char *name, *port, *serial;
+	const struct boot_chip *chip;
+	enum cm4_stage stage;
+	unsigned link_mbps;
+};
+
+/* module.c. The new module has one reference, its fleet's, and a running thread. 0 or -errno. */
+int module_new(struct cm4_fleet *fleet, const struct module_origin *origin,
+	struct cm4_module **ret_module);
+
+/*
+ * Feed the life machine: the one way in which a module's state changes. Takes the lock; tells the
+ * listener after it. @detail replaces the failure's sentence where the event fails; NULL: the
+ * table's.
+ */
+void module_feed(struct cm4_module *module, enum life_event event, int error, const char *detail);
+
+void module_usb_attached(struct cm4_module *module, enum boot_kind kind,
+	const struct usb_identity *usb, const struct boot_chip *chip);
+void module_usb_detached(struct cm4_module *module); /* takes its disks along */
+void module_disk_attached(struct cm4_module *module, const struct block_identity *disk);
+void module_disk_detached(struct cm4_module *module, const char *name);
+void module_wake(struct cm4_module *module); /* lock held */
+
+/* Nothing begins any more; the thread ends everything, and then itself. */
+void module_leave(struct cm4_module *module);
+
+/* worker.c */
+void *module_thread(void *module);
+
+/* admission.c */
+
+void admission_run(struct cm4_module *module); /* thread: admit, refuse, reap, as things stand */
+void admission_refuse(
+	struct cm4_module *module, int error, const char *text); /* thread: all who wait */
+void admission_abort(
+	struct cm4_module *module, int error, const char *text); /* every image on a disk */
+bool admission_idle(struct cm4_module *module);	   /* lock held: no image wants or holds a disk */
+bool admission_writing(struct cm4_module *module); /* lock held */
+struct module_disk *module_find_disk(
+	struct cm4_module *module, const char *name); /* lock held; or NULL */
+
+/* control.c */
+void control_answer_boot(struct cm4_module *module, int result); /* thread */
+
+/* fleet.c */
+const struct cm4_fleet_config *fleet_config(struct cm4_fleet *fleet);
+void fleet_changed(struct cm4_fleet *fleet, struct cm4_module *module, enum cm4_change change);
+void fleet_remove(struct cm4_fleet *fleet, struct cm4_module *module); /* module's own thread */

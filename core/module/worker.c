@@ -1,0 +1,199 @@
+#include <errno.h>
+#include <stdio.h>
+
+#include <cm4fs/log.h>
+
+#include "boot/driver.h"
+#include "image/image.h"
+#include "module/internal.h"
+#include "payload/payload.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/*
+ * The module's own thread. It does what may wait, one thing at a time: dialogues with a boot stage,
+ * opening a disk, joining an image's thread. What must not wait for it (state, status, cancel) does
+ * not pass through it.
+ */
+
+#define TIMED_OUT (1u << 31) /* beside the life machine's actions */
+
+static void on_line(void *data, const char *line)
+{
+	struct cm4_module *module = data;
+
+	journal_add(module->journal, "%s", line);
+}
+
+static void on_metadata(void *data, const char *key, const char *value)
+{
+	struct cm4_module *module = data;
+	struct cm4_metadata *entry;
+
+	LOCKED(&module->lock);
+	if (module->n_metadata == CM4_METADATA_MAX)
+		return;
+	entry = &module->metadata[module->n_metadata++];
+	snprintf(entry->key, sizeof(entry->key), "%s", key);
+	snprintf(entry->value, sizeof(entry->value), "%s", value);
+}
+
+/* From here on abort reaches the device; one that was called before it was open is made up for. */
+static void publish(struct cm4_module *module, struct usb_device *usb)
+{
+	LOCKED(&module->lock);
+	module->usb = usb;
+	if (usb && (module->left || module->life.state != CM4_STATE_BOOTING))
+		usb->ops->abort(usb);
+}
+
+static int run_dialogue(struct cm4_module *module, bool rom)
+{
+	const struct cm4_fleet_config *config = fleet_config(module->fleet);
+	struct boot_observer observer = {
+		.line = on_line,
+		.metadata = on_metadata,
+		.data = module,
+	};
+	const struct boot_chip *chip;
+	struct usb_device *usb;
+	int r;
+
+	{
+		LOCKED(&module->lock);
+		chip = module->chip;
+	}
+	if (!config->payload || !chip || !payload_serves(config->payload, chip))
+		return -ENOPKG;
+	r = config->backend->ops->open_usb(config->backend, module->port, &usb);
+	if (r < 0)
+		return r;
+
+	publish(module, usb);
+	r = (rom ? boot_run_rom : boot_run_server)(
+		usb, chip, config->payload, module->port, &observer);
+	publish(module, NULL);
+	usb->ops->close(usb);
+	return r;
+}
+
+static void boot(struct cm4_module *module, bool rom)
+{
+	int r = run_dialogue(module, rom);
+
+	module_feed(module, r < 0 ? LIFE_BROKE : LIFE_SERVED, r, NULL);
+}
+
+static void refuse(struct cm4_module *module)
+{
+	struct cm4_failure failure;
+
+	{
+		LOCKED(&module->lock);
+		failure = module->failure;
+	}
+	/* Already cleared again by whoever came in between: who waits is served then. */
+	if (!failure.error)
+		return;
+	admission_refuse(module, -failure.error, failure.text);
+	control_answer_boot(module, -failure.error);
+}
+
+static void abort_images(struct cm4_module *module)
+{
+	struct cm4_failure failure;
+
+	{
+		LOCKED(&module->lock);
+		failure = module->failure;
+	}
+	admission_abort(module, failure.error ? -failure.error : -ENODEV, failure.text);
+}
+
+/* Waits for something to do: actions taken off the list, TIMED_OUT, or 0 when claims have changed.
+ */
+static unsigned next_work(struct cm4_module *module)
+{
+	LOCKED(&module->lock);
+	unsigned todo;
+
+	while (!module->todo && !module->stirred) {
+		if (module->deadline_ns <= clock_ns()) {
+			module->deadline_ns = UINT64_MAX;
+			return TIMED_OUT;
+		}
+		cond_wait_until(&module->wake, &module->lock, module->deadline_ns);
+	}
+	todo = module->todo;
+	module->todo = 0;
+	module->stirred = false;
+	return todo;
+}
+
+static struct cm4_image *take_image(struct cm4_module *module)
+{
+	LOCKED(&module->lock);
+	struct cm4_image *image = module->image;
+
+	module->image = NULL;
+	for (size_t i = 0; !image && i < module->n_disks; i++) {
+		image = module->disks[i].raw;
+		module->disks[i].raw = NULL;
+	}
+	return image;
+}
+
+static bool wait_for_claims(struct cm4_module *module)
+{
+	LOCKED(&module->lock);
+	while (!module->stirred && !admission_idle(module))
+		cond_wait_until(&module->wake, &module->lock, UINT64_MAX);
+	module->stirred = false;
+	return !admission_idle(module);
+}
+
+/* The end: everything that runs on this module stops, and nothing refers to an image any more. */
+static void depart(struct cm4_module *module)
+{
+	struct cm4_image *image;
+
+	fleet_remove(module->fleet, module);
+	module_leave(module);
+	admission_abort(module, -ENODEV, "the module left the bus");
+	admission_refuse(module, -ENODEV, "the module left the bus");
+	control_answer_boot(module, -ENODEV);
+	do {
+		admission_run(module);
+	} while (wait_for_claims(module));
+	while ((image = take_image(module))) {
+		image_abort(image, -ENODEV, "the module left the bus");
+		cm4_image_unref(image);
+	}
+}
+
+void *module_thread(void *data)
+{
+	struct cm4_module *module = data;
+
+	for (;;) {
+		unsigned todo = next_work(module);
+
+		if (todo & TIMED_OUT) {
+			module_feed(module, LIFE_TIMEOUT, 0, NULL);
+			continue;
+		}
+		if (todo & LIFE_DO_LEAVE)
+			break;
+		if (todo & LIFE_DO_ABORT)
+			abort_images(module);
+		if (todo & LIFE_DO_REFUSE)
+			refuse(module);
+		if (todo & (LIFE_DO_ROM | LIFE_DO_SERVER))
+			boot(module, todo & LIFE_DO_ROM);
+		if (todo & LIFE_DO_ADMIT)
+			control_answer_boot(module, 0);
+		admission_run(module);
+	}
+	depart(module);
+	return NULL;
+}
