@@ -8,23 +8,31 @@
 struct boot_chip;
 
 /*
- * Boot files. A payload is immutable once opened and may be used by any number of threads at once; the files
- * found in it belong to their finder, and outlive neither it nor the process's patience: close them.
+ * Boot files. A payload is immutable once opened and may be used by any number of threads at once;
+ * the files found in it belong to their finder, and outlive neither it nor the process's patience:
+ * close them.
  */
 struct payload;
 struct payload_file;
 
 /*
- * A directory in rpiboot's layout. 0 or -errno, with a sentence for people in @message (never NULL, at least
- * 256 bytes): ENOENT, ENOTDIR, EACCES; EINVAL it holds no second stage for any chip; EBADMSG a second stage
- * is the text of a symlink (usbboot#222), or bootfiles.bin is no sound tar; ENOMEM.
+ * A directory in rpiboot's layout. 0 or -errno, with a sentence for people in @message (never NULL,
+ * at least 256 bytes):
+ *   ENOENT, ENOTDIR, EACCES, EIO, ENOMEM, ENOSYS (a kernel before 5.6)
+ *   EINVAL   it holds no second stage for any chip
+ *   EBADMSG  a second stage is empty or the text of a symlink (usbboot#222), or bootfiles.bin is no
+ *            sound tar
  */
 int payload_open(const char *path, struct payload **ret_payload, char *message, size_t size);
 
-/* The first of the standard places that opens. -ENOENT where none exists; @message names what was passed over. */
+/*
+ * The first of the standard places that opens; chips that it has no second stage for are served by
+ * the next one that does. -ENOENT where none exists; @message names what was passed over.
+ */
 int payload_open_standard(struct payload **ret_payload, char *message, size_t size);
 
-/* Files in memory, borrowed and constant: the simulated module's stand-in. Names as in a directory. */
+/* Files in memory, borrowed and constant: the simulated module's stand-in. Names as in a directory.
+ */
 struct payload_blob {
 	const char *name; /* "bootcode4.bin", or "2711/mcb.bin" */
 	const void *data;
@@ -42,14 +50,14 @@ const char *payload_label(const struct payload *payload);
 bool payload_serves(struct payload *payload, const struct boot_chip *chip);
 
 /*
- * A file by the name a module asks for, in the order of PROTOCOL ("Boot files"); names are confined to the
- * payload's directory. 0 or -errno: ENOENT (also for a name that is absolute, leaves the directory or holds
- * control characters), EIO, EACCES, ENOMEM.
+ * A file by the name a module asks for, in the order of PROTOCOL ("Boot files"); names are confined
+ * to the payload's directory. 0 or -errno: ENOENT (also for a name that is absolute, leaves the
+ * directory or holds control characters), EIO, EACCES, ENOMEM.
  */
-int payload_find(struct payload *payload, const struct boot_chip *chip, const char *port, const char *name,
-	struct payload_file **ret_file);
-int payload_find_second_stage(struct payload *payload, const struct boot_chip *chip,
-	struct payload_file **ret_file);
+int payload_find(struct payload *payload, const struct boot_chip *chip, const char *port,
+	const char *name, struct payload_file **ret_file);
+int payload_find_second_stage(
+	struct payload *payload, const struct boot_chip *chip, struct payload_file **ret_file);
 
 uint64_t payload_file_size(const struct payload_file *file);
 
