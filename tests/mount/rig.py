@@ -8,6 +8,7 @@ Environment: CM4FS the program; CM4FS_WRAPPER what to run it under (valgrind); C
 what only repeats itself. For CM4FS_SLOW see tap.py.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -57,7 +58,7 @@ def is_mounted(path):
         return any(line.split()[4] == path for line in table)
 
 
-def _wait_until_live(path, process, seconds):
+def wait_until_live(path, process, seconds):
     """The kernel says when its mount table changes, and a pidfd when the process ends before that."""
     deadline = time.monotonic() + seconds
     with open("/proc/self/mountinfo") as table:
@@ -84,7 +85,8 @@ def _wait_until_live(path, process, seconds):
 class Rig:
     """with Rig("count=2", "--port=1-1") as rig: ..."""
 
-    def __init__(self, spec=FAST, *options):
+    def __init__(self, spec=FAST, *options, media={}):
+        """@media: what lies in the media's directory beforehand, names and where each links to."""
         self.base = tempfile.mkdtemp(prefix="cm4fs-test-")
         self.mnt = os.path.join(self.base, "mnt")
         self.media = os.path.join(self.base, "media")
@@ -92,13 +94,15 @@ class Rig:
         self.spec = spec
         os.mkdir(self.mnt)
         os.mkdir(self.media)
+        for name, target in media.items():
+            os.symlink(target, os.path.join(self.media, name))
         self.command = [*WRAPPER, CM4FS, "-f", f"--simulate={spec}:dir={self.media}", *options, self.mnt]
 
     def __enter__(self):
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         tap.witnesses.append(self)
-        if not _wait_until_live(self.mnt, self.process, 20 * SLOW):
+        if not wait_until_live(self.mnt, self.process, 20 * SLOW):
             self._kill()
             raise AssertionError(f"no mount came of {shlex.join(self.command)}\n{self.tail()}")
         until("a module appears", lambda: os.path.isdir(self.module()))
@@ -221,6 +225,17 @@ def raises(number, function, *arguments):
                                  f"instead of {errno.errorcode[number]}") from error
         return error
     raise AssertionError(f"no error, instead of {errno.errorcode[number]}")
+
+
+@contextlib.contextmanager
+def opened(path, flags=os.O_CREAT | os.O_TRUNC | os.O_WRONLY):
+    """A descriptor whose close may fail: for tests that look at what comes before it."""
+    fd = os.open(path, flags, 0o644)
+    try:
+        yield fd
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(fd)
 
 
 def same(what, value, wanted):

@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 
-from rig import FAST, FIRST, MIB, SHORT, Rig, case, contains, finish, make_image, raises, run, same, until
+from rig import FAST, FIRST, MIB, SHORT, Rig, case, contains, finish, make_image, opened, raises, run, same, until
 
 
 class Outcome:
@@ -185,20 +185,20 @@ with Rig(FAST) as rig:
     @case("an image larger than the disk is ENOSPC as early as ftruncate says so")
     def _():
         rig.control("boot")
-        with open(rig.module("large.img"), "wb", buffering=0) as file:
-            raises(errno.ENOSPC, file.truncate, 129 * MIB)
-            raises(errno.ENOSPC, file.write, b"x")
+        with opened(rig.module("large.img")) as fd:
+            raises(errno.ENOSPC, os.ftruncate, fd, 129 * MIB)
+            raises(errno.ENOSPC, os.write, fd, b"x")
 
     @case("and fallocate")
     def _():
-        with open(rig.module("large.img"), "wb", buffering=0) as file:
-            raises(errno.ENOSPC, os.posix_fallocate, file.fileno(), 0, 129 * MIB)
+        with opened(rig.module("large.img")) as fd:
+            raises(errno.ENOSPC, os.posix_fallocate, fd, 0, 129 * MIB)
 
     @case("and at the write that goes past the end")
     def _():
-        with open(rig.module("large.img"), "wb", buffering=0) as file:
-            file.write(b"\x55" * 4096)
-            raises(errno.ENOSPC, os.pwrite, file.fileno(), b"x" * 4096, 128 * MIB - 100)
+        with opened(rig.module("large.img")) as fd:
+            os.write(fd, b"\x55" * 4096)
+            raises(errno.ENOSPC, os.pwrite, fd, b"x" * 4096, 128 * MIB - 100)
 
     @case("cp of it exits with 1, FAIL.TXT says why, and df agrees")
     def _():
@@ -212,8 +212,8 @@ with Rig(FAST) as rig:
     def _():
         with open(image, "rb") as source, open(rig.module("one.img"), "wb", buffering=0) as one:
             one.write(source.read(8 * MIB))
-            with open(rig.module("two.img"), "wb", buffering=0) as two:
-                raises(errno.EBUSY, two.write, b"x")
+            with opened(rig.module("two.img")) as two:
+                raises(errno.EBUSY, os.write, two, b"x")
             one.write(source.read())
         rig.holds(image)
         same("state", rig.state(), "done")
@@ -226,13 +226,12 @@ with Rig(FAST) as rig:
 
     @case("cancel: the write or close under way is ECANCELED, it sticks, and a fresh cp succeeds")
     def _():
-        with open(rig.module("cancel.img"), "wb", buffering=0) as file:
-            file.write(b"\x55" * MIB)
+        with opened(rig.module("cancel.img")) as fd:
+            os.write(fd, b"\x55" * MIB)
             rig.control("cancel")
-            raises(errno.ECANCELED, file.write, b"more")
-            raises(errno.ECANCELED, os.fsync, file.fileno())
-            raises(errno.ECANCELED, os.close, os.dup(file.fileno()))
-            raises(errno.ECANCELED, file.close)
+            raises(errno.ECANCELED, os.write, fd, b"more")
+            raises(errno.ECANCELED, os.fsync, fd)
+            raises(errno.ECANCELED, os.close, os.dup(fd))
         same("state", rig.state(), "failed")
         run("cp", image, rig.module("cancel.img"))
         rig.holds(image)

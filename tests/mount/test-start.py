@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Starting and ending: what is refused and how it is said, and that nothing stays behind."""
 
-import errno
 import os
 import shlex
 import shutil
@@ -9,7 +8,8 @@ import signal
 import subprocess
 import tempfile
 
-from rig import CM4FS, FAST, FIRST, SLOW, WRAPPER, Rig, Skip, case, contains, finish, is_mounted, raises, run, same, until
+from rig import (CM4FS, FAST, FIRST, SLOW, WRAPPER, Rig, Skip, case, contains, finish, is_mounted, run,
+                 same, until)
 
 base = tempfile.mkdtemp(prefix="cm4fs-test-")
 mnt = os.path.join(base, "mnt")

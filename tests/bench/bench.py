@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""What cm4fs costs, each number beside its target, as ratios within one run where speed is concerned.
+
+Run by `meson test --benchmark -C build`. Exit status 0 says that everything was measured, not that every
+target was met: the words MET and MISSED say that.
+"""
+
+import concurrent.futures
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(os.path.dirname(HERE), "mount"))
+
+from rig import FIRST, MIB, Rig, run, wait_until_live
+
+MINIMAL_FUSE = os.environ.get("MINIMAL_FUSE", "minimal-fuse")
+SHM = "/dev/shm"
+ROUNDS = 7
+
+
+def report(what, value, target, unit="", at_least=True):
+    met = value >= target if at_least else value <= target
+    print(f"{'MET   ' if met else 'MISSED'} {what}: {value:.3g}{unit} "
+          f"(target: at {'least' if at_least else 'most'} {target:g}{unit})", flush=True)
+
+
+def note(text):
+    print(f"       {text}", flush=True)
+
+
+def timed(*command):
+    begun = time.monotonic()
+    run(*command, seconds=300)
+    return time.monotonic() - begun
+
+
+@contextlib.contextmanager
+def noise(mib):
+    """A file in memory without a hole in it, so that no program takes a short cut."""
+    with tempfile.NamedTemporaryFile(dir=SHM) as file:
+        for _ in range(mib // 16):
+            file.write(os.urandom(16 * MIB))
+        file.flush()
+        yield file.name
+
+
+@contextlib.contextmanager
+def loop_device(mib):
+    """A block device in memory."""
+    with tempfile.NamedTemporaryFile(dir=SHM) as file:
+        file.write(bytes(mib * MIB))  # allocated here, not within what is timed
+        file.flush()
+        device = run("losetup", "--show", "-f", file.name).text.strip()
+        try:
+            yield device
+        finally:
+            run("losetup", "-d", device)
+
+
+def link_rate():
+    """A disk image at the pace of a real link: what of it is lost?"""
+    rate, mib = 40_000_000, 400
+    with noise(mib) as image, Rig(f"emmc=512M:link={rate}:medium=0") as rig:
+        rig.control("boot")
+        took = timed("cp", image, rig.module("os.img"))
+        note(f"{mib} MiB over a link of 40 MB/s in {took:.2f} s")
+        report("cp / configured rate of the link", mib * MIB / took / rate, 0.98)
+
+
+@contextlib.contextmanager
+def minimal(device):
+    """The other server, on the same device."""
+    with tempfile.TemporaryDirectory() as mount_point:
+        process = subprocess.Popen([MINIMAL_FUSE, device, mount_point])
+        try:
+            if not wait_until_live(mount_point, process, 10):
+                raise RuntimeError("minimal-fuse did not mount")
+            yield os.path.join(mount_point, "disk.img")
+        finally:
+            run("fusermount3", "-u", mount_point)
+            process.wait(10)
+
+
+def memory_speed():
+    """The same copy with nothing slow behind it: cm4fs beside the least that a FUSE server can do."""
+    mib = 256
+    times = {"cm4fs": [], "minimal": [], "dd": []}
+    with noise(mib) as image, loop_device(mib + 64) as device:
+        with Rig(f"emmc={mib + 64}M:link=0:medium=0", media={f"{FIRST}-mmcblk0.img": device}) as rig:
+            rig.control("boot")
+            with minimal(device) as other:
+                for _ in range(ROUNDS):
+                    times["cm4fs"].append(timed("cp", image, rig.module("os.img")))
+                    times["minimal"].append(timed("cp", image, other))
+                    times["dd"].append(timed("dd", f"if={image}", f"of={device}", "bs=4M", "oflag=direct",
+                                             "conv=fsync", "status=none"))
+            run("cmp", "-n", str(mib * MIB), image, device)
+    median = {name: statistics.median(values) for name, values in times.items()}
+    for name, value in median.items():
+        note(f"{name}: {mib * MIB / value / 1e6:.0f} MB/s, median of {ROUNDS} "
+             f"({mib * MIB / max(times[name]) / 1e6:.0f} to {mib * MIB / min(times[name]) / 1e6:.0f})")
+    report("cp through cm4fs / cp through a minimal FUSE server", median["minimal"] / median["cm4fs"], 0.9)
+    note(f"cp through cm4fs / dd oflag=direct: {median['dd'] / median['cm4fs']:.3g}")
+
+
+def boot_time():
+    """From the verb to the disk, less what the simulated module takes for itself."""
+    own = 1.0
+    added = []
+    for _ in range(5):
+        with Rig(f"emmc=64M:link=0:medium=0:boot={own * 1000:.0f}") as rig:
+            begun = time.monotonic()
+            rig.control("boot")
+            added.append(time.monotonic() - begun - own)
+    report("added to the module's own boot time", max(added), 0.2, " s", at_least=False)
+
+
+def memory():
+    """Two flashes at once, on links that keep every buffer full."""
+    with noise(256) as image, Rig("count=2:emmc=300M:link=80M:medium=150M") as rig:
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            copies = [pool.submit(run, "cp", image, rig.module("os.img", serial=serial))
+                      for serial in rig.serials()]
+            for copy in copies:
+                copy.result()
+        with open(f"/proc/{rig.process.pid}/status") as file:
+            peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+    report("memory with 2 flashes at once", peak / 1024, 64, " MiB", at_least=False)
+
+
+def latency():
+    """What others wait for while 64 writers are blocked."""
+    with Rig("count=2:emmc=256M:link=20000:medium=0") as rig:
+        other = rig.serials()[1]
+        asks = {
+            "ls of the root": lambda: os.listdir(rig.mnt),
+            "ls of another module": lambda: os.listdir(rig.module(serial=other)),
+            "stat of every name of it": lambda: [os.stat(entry) for entry in os.scandir(rig.module(serial=other))],
+            "status.json": lambda: rig.text("status.json"),
+            "the root's status.json": lambda: rig.root_status(),
+            "another module's control": lambda: rig.control("clear", serial=other),
+        }
+        writers = [subprocess.Popen(["dd", "if=/dev/zero", f"of={rig.module('slow.img')}", "bs=1M", "count=64",
+                                     "conv=notrunc", f"seek={number}", "status=none"],
+                                    stderr=subprocess.DEVNULL) for number in range(64)]
+        rig.wait_for("flashing")
+        slowest = dict.fromkeys(asks, 0)
+        for _ in range(200):
+            for name, ask in asks.items():
+                begun = time.monotonic()
+                ask()
+                slowest[name] = max(slowest[name], time.monotonic() - begun)
+        for name, value in slowest.items():
+            note(f"{name}: {value * 1000:.1f} ms at most, of 200")
+        report("slowest answer with 64 writers blocked", max(slowest.values()) * 1000, 50, " ms", at_least=False)
+        begun = time.monotonic()
+        rig.control("cancel")
+        for writer in writers:
+            writer.wait(20)
+        note(f"cancel ended all 64 in {(time.monotonic() - begun) * 1000:.0f} ms")
+
+
+for measure in (link_rate, memory_speed, boot_time, memory, latency):
+    print(f"{measure.__doc__}", flush=True)
+    measure()
