@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DISK_INO 2
+#define DISK_INO  2
 #define DISK_NAME "disk.img"
 
 static int device;
