@@ -1,0 +1,354 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cm4fs/log.h>
+
+#include "seam/block.h"
+#include "sim/medium.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/* A block device that DIR/SERIAL-NAME.img points to: its size is the disk's, whatever the SPEC
+ * says. */
+static int open_device(struct sim_medium *medium, const char *path)
+{
+	medium->direct = true;
+	medium->fd = open(path, O_RDWR | O_EXCL | O_DIRECT | O_CLOEXEC);
+	if (medium->fd < 0 || ioctl(medium->fd, BLKGETSIZE64, &medium->bytes) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Kept from an earlier run if it has the size of the disk; else made anew. */
+static int open_file(struct sim_medium *medium, const char *path)
+{
+	struct stat st;
+
+	medium->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (medium->fd < 0 || fstat(medium->fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if ((uint64_t)st.st_size == medium->bytes)
+		return 0;
+	if (ftruncate(medium->fd, 0) < 0 || ftruncate(medium->fd, (off_t)medium->bytes) < 0)
+		return -errno;
+	return 0;
+}
+
+static int open_memory(struct sim_medium *medium)
+{
+	medium->fd = memfd_create("cm4fs-medium", MFD_CLOEXEC);
+	if (medium->fd < 0 || ftruncate(medium->fd, (off_t)medium->bytes) < 0)
+		return -errno;
+	return 0;
+}
+
+static int open_store(struct sim_medium *medium, const char *path)
+{
+	struct stat st;
+
+	if (!path)
+		return open_memory(medium);
+	if (stat(path, &st) == 0 && S_ISBLK(st.st_mode))
+		return open_device(medium, path);
+	return open_file(medium, path);
+}
+
+int sim_medium_new(const char *path, uint64_t bytes, uint64_t rate, const struct sim_faults *faults,
+	struct sim_medium **ret_medium, char *message, size_t size)
+{
+	struct sim_medium *medium = calloc(1, sizeof(*medium));
+	int r;
+
+	if (!medium)
+		return -ENOMEM;
+	*medium = (struct sim_medium){
+		.fd = -1,
+		.bytes = bytes,
+		.corrupt_at = UINT64_MAX,
+		.drop_at = UINT64_MAX,
+		.rate = {.rate = rate},
+		.cache = {.fd = -1},
+	};
+	pthread_mutex_init(&medium->lock, NULL);
+	cond_init(&medium->changed);
+	sim_faults_number(faults, SIM_FAULT_CORRUPT, &medium->corrupt_at);
+	sim_faults_number(faults, SIM_FAULT_DROP_WRITE, &medium->drop_at);
+	medium->through =
+		rate == 0 && medium->corrupt_at == UINT64_MAX && medium->drop_at == UINT64_MAX;
+
+	r = open_store(medium, path);
+	if (r == 0 && !medium->through)
+		r = sim_cache_init(&medium->cache, medium->bytes);
+	if (r < 0) {
+		snprintf(message, size, "%s: %s", path ? path : "a medium in memory", strerror(-r));
+		sim_medium_free(medium);
+		return r;
+	}
+	*ret_medium = medium;
+	return 0;
+}
+
+void sim_medium_free(struct sim_medium *medium)
+{
+	if (!medium)
+		return;
+	if (medium->fd >= 0)
+		close(medium->fd);
+	sim_cache_finish(&medium->cache);
+	pthread_cond_destroy(&medium->changed);
+	pthread_mutex_destroy(&medium->lock);
+	free(medium);
+}
+
+uint64_t sim_medium_bytes(const struct sim_medium *medium)
+{
+	return medium->bytes;
+}
+
+static int host_error(void)
+{
+	cm4_log(LOG_ERR, "simulated medium: %s", strerror(errno));
+	return -EIO;
+}
+
+int sim_medium_raw_read(struct sim_medium *medium, void *buffer, size_t size, uint64_t offset)
+{
+	if (pread(medium->fd, buffer, size, (off_t)offset) != (ssize_t)size)
+		return host_error();
+	return 0;
+}
+
+int sim_medium_raw_write(
+	struct sim_medium *medium, const void *buffer, size_t size, uint64_t offset)
+{
+	if (pwrite(medium->fd, buffer, size, (off_t)offset) != (ssize_t)size)
+		return host_error();
+	return 0;
+}
+
+void sim_medium_power_off(struct sim_medium *medium)
+{
+	if (!medium)
+		return;
+	LOCKED(&medium->lock);
+
+	if (!medium->through) {
+		sim_cache_settle(medium, clock_ns());
+		sim_cache_lose(&medium->cache);
+	}
+	medium->claimed = false;
+	medium->power++;
+	pthread_cond_broadcast(&medium->changed);
+}
+
+int sim_medium_claim(struct sim_medium *medium, bool writable, struct sim_access *ret_access)
+{
+	LOCKED(&medium->lock);
+
+	if (writable && medium->claimed)
+		return -EBUSY;
+	medium->claimed = medium->claimed || writable;
+	*ret_access = (struct sim_access){medium, medium->power, writable, false};
+	return 0;
+}
+
+void sim_medium_release(struct sim_access *access)
+{
+	LOCKED(&access->medium->lock);
+
+	if (access->writable && access->power == access->medium->power)
+		access->medium->claimed = false;
+}
+
+static int check(const struct sim_access *access)
+{
+	if (access->aborted)
+		return -ECANCELED;
+	return access->power == access->medium->power ? 0 : -ENODEV;
+}
+
+static int wait_until(struct sim_access *access, uint64_t until)
+{
+	struct sim_medium *medium = access->medium;
+	int r;
+
+	while ((r = check(access)) == 0 && clock_ns() < until)
+		cond_wait_until(&medium->changed, &medium->lock, until);
+	return r;
+}
+
+int sim_medium_wait(struct sim_access *access, uint64_t until)
+{
+	LOCKED(&access->medium->lock);
+
+	return wait_until(access, until);
+}
+
+void sim_medium_abort(struct sim_access *access)
+{
+	LOCKED(&access->medium->lock);
+
+	access->aborted = true;
+	pthread_cond_broadcast(&access->medium->changed);
+}
+
+/* The lock is for the check alone: these transfers do not wait for each other. */
+static int writev_through(
+	struct sim_access *access, const struct iovec *iov, int n, size_t size, uint64_t offset)
+{
+	int r = sim_medium_wait(access, 0);
+
+	if (r < 0)
+		return r;
+	return pwritev(access->medium->fd, iov, n, (off_t)offset) == (ssize_t)size ? 0
+										   : host_error();
+}
+
+int sim_medium_writev(
+	struct sim_access *access, const struct iovec *iov, int n, size_t size, uint64_t offset)
+{
+	struct sim_medium *medium = access->medium;
+	int r;
+
+	if (medium->through)
+		return writev_through(access, iov, n, size, offset);
+
+	LOCKED(&medium->lock);
+	while ((r = check(access)) == 0) {
+		uint64_t now = clock_ns();
+
+		sim_cache_settle(medium, now);
+		if (sim_cache_has_room(&medium->cache, size))
+			return sim_cache_write(medium, iov, n, size, offset, now);
+		wait_until(access, medium->cache.due);
+	}
+	return r;
+}
+
+int sim_medium_read(struct sim_access *access, void *buffer, size_t size, uint64_t offset)
+{
+	struct sim_medium *medium = access->medium;
+	size_t missed;
+	uint64_t due;
+	int r;
+
+	if (medium->through) {
+		r = sim_medium_wait(access, 0);
+		return r < 0 ? r : sim_medium_raw_read(medium, buffer, size, offset);
+	}
+
+	LOCKED(&medium->lock);
+	r = check(access);
+	if (r < 0)
+		return r;
+	sim_cache_settle(medium, clock_ns());
+	r = sim_cache_read(medium, buffer, size, offset, &missed);
+	if (r < 0 || missed == 0 || medium->rate.rate == 0)
+		return r;
+	due = sim_throttle_take(&medium->rate, clock_ns(), missed);
+	r = wait_until(access, due);
+	sim_throttle_woke(&medium->rate, due, clock_ns());
+	return r;
+}
+
+/* One way round for the hand of write-out, or until nothing is left: what is dirty now is out then.
+ */
+static int sync_locked(struct sim_access *access)
+{
+	struct sim_medium *medium = access->medium;
+	struct sim_cache *cache = &medium->cache;
+	uint64_t target = cache->passed + cache->dirty.n;
+	int r;
+
+	cache->syncing++;
+	while ((r = check(access)) == 0) {
+		sim_cache_settle(medium, clock_ns());
+		if (cache->error || !cache->dirty.count || cache->passed >= target)
+			break;
+		wait_until(access, cache->due);
+	}
+	cache->syncing--;
+	return r < 0 ? r : cache->error;
+}
+
+int sim_medium_sync(struct sim_access *access)
+{
+	LOCKED(&access->medium->lock);
+
+	return access->medium->through ? check(access) : sync_locked(access);
+}
+
+/* Linux writes a range out before it reads it past the cache; here all of it is. */
+int sim_medium_read_direct(struct sim_access *access, void *buffer, size_t size, uint64_t offset)
+{
+	struct sim_medium *medium = access->medium;
+	uint64_t due;
+	int r;
+	LOCKED(&medium->lock);
+
+	r = medium->through ? check(access) : sync_locked(access);
+	if (r == 0)
+		r = sim_medium_raw_read(medium, buffer, size, offset);
+	if (r < 0 || medium->rate.rate == 0)
+		return r;
+	due = sim_throttle_take(&medium->rate, clock_ns(), size);
+	r = wait_until(access, due);
+	sim_throttle_woke(&medium->rate, due, clock_ns());
+	return r;
+}
+
+void sim_medium_drop_caches(struct sim_access *access)
+{
+	struct sim_medium *medium = access->medium;
+	LOCKED(&medium->lock);
+
+	if (medium->through || check(access) < 0)
+		return;
+	sim_cache_settle(medium, clock_ns());
+	sim_cache_drop_clean(&medium->cache);
+}
+
+int sim_medium_peek(struct sim_medium *medium, void *buffer, size_t size, uint64_t offset)
+{
+	uint64_t from = offset / SIM_PAGE * SIM_PAGE,
+		 to = (offset + size + SIM_PAGE - 1) / SIM_PAGE * SIM_PAGE;
+	void *aligned = NULL;
+	int r;
+
+	if (offset > medium->bytes || size > medium->bytes - offset)
+		return -EIO;
+	if (to > medium->bytes)
+		to = medium->bytes;
+	if (posix_memalign(&aligned, SIM_PAGE, (size_t)(to - from) + 1))
+		return -EIO;
+
+	pthread_mutex_lock(&medium->lock);
+	if (!medium->through)
+		sim_cache_settle(medium, clock_ns());
+	r = sim_medium_raw_read(medium, aligned, (size_t)(to - from), from);
+	pthread_mutex_unlock(&medium->lock);
+	if (r == 0)
+		memcpy(buffer, (char *)aligned + (offset - from), size);
+	free(aligned);
+	return r;
+}
+
+uint64_t sim_medium_dirty(struct sim_medium *medium)
+{
+	if (!medium || medium->through)
+		return 0;
+	LOCKED(&medium->lock);
+
+	sim_cache_settle(medium, clock_ns());
+	return (uint64_t)medium->cache.dirty.count * SIM_PAGE;
+}

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "seam/usb.h"
+
+/*
+ * What differs between Compute Modules, in one table. Facts and their sources: the project's notes
+ * on the boot protocol, gathered from usbboot's main.c and logs in its issues.
+ */
+
+enum sim_stage { SIM_STAGE_NONE, SIM_STAGE_ROM, SIM_STAGE_SECOND, SIM_STAGE_DISK };
+
+/* What becomes of a module that is told that a file is not there. */
+enum sim_need {
+	SIM_NEED_NOTHING, /* goes on: many are asked for on the off chance */
+	SIM_NEED_DISK,	  /* says Done, and never comes back as a disk */
+	SIM_NEED_LIFE,	  /* falls silent for good (rpi-sb-provisioner#338: mcb.bin) */
+};
+
+struct sim_wish {
+	const char *name;
+	enum sim_need need;
+};
+
+struct sim_model {
+	const char *name;
+	const char *help;
+	uint16_t product;	   /* of the ROM and its second stage */
+	uint8_t rom_index;	   /* iSerialNumber of the ROM: 0 where it has none */
+	uint8_t second_index;	   /* ... of the second stage */
+	const char *second_serial; /* its text */
+	unsigned second_mbps;	   /* the second stage's own speed */
+	uint16_t disk_product;	   /* of mass storage */
+	uint8_t disk_index;
+	bool has_emmc; /* soldered on; else a card slot, empty unless a size is given */
+	bool has_console;
+	const struct sim_wish
+		*wishes; /* the second stage's questions, in order; ends with a NULL name */
+};
+
+const struct sim_model *sim_model_find(const char *name); /* NULL: no such model */
+const struct sim_model *sim_model_get(size_t i);	  /* NULL behind the last */
+
+/* What @stage's descriptors say. */
+void sim_model_identify(const struct sim_model *model, enum sim_stage stage, const char *port,
+	uint32_t serial, bool full_speed, struct usb_identity *ret_identity);

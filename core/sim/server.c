@@ -1,0 +1,208 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/server.h"
+
+enum { COMMAND_SIZE, COMMAND_READ, COMMAND_DONE, COMMAND_UNKNOWN = 7 };
+
+void sim_server_reset(struct sim_server *server, const struct sim_model *model, size_t packet)
+{
+	sim_inflow_drop(&server->inflow);
+	*server = (struct sim_server){.model = model, .packet = packet};
+}
+
+void sim_server_finish(struct sim_server *server)
+{
+	sim_inflow_drop(&server->inflow);
+}
+
+/*
+ * Nonsense comes in two kinds: a name that no host should find, asked for before all others; and
+ * messages that are none, which go on for ever.
+ */
+static const struct sim_wish *hostile_wish(const struct sim_server *server)
+{
+	static const struct sim_wish dotdot = {"../../../../etc/passwd", SIM_NEED_NOTHING};
+	static const struct sim_wish absolute = {"/etc/passwd", SIM_NEED_NOTHING};
+	static const struct sim_wish control = {"mcb\n\x1b[2J.bin", SIM_NEED_NOTHING};
+
+	if (!server->has_nonsense || server->talked)
+		return NULL;
+	switch (server->nonsense) {
+	case SIM_NONSENSE_DOTDOT:
+		return &dotdot;
+	case SIM_NONSENSE_ABSOLUTE:
+		return &absolute;
+	case SIM_NONSENSE_CONTROL:
+		return &control;
+	case SIM_NONSENSE_BAD_COMMAND:
+	case SIM_NONSENSE_NO_NUL:
+	case SIM_NONSENSE_ENDLESS:
+	case SIM_NONSENSE_SHORT:
+		break;
+	}
+	return NULL;
+}
+
+static bool babbles(const struct sim_server *server)
+{
+	return server->has_nonsense && !server->talked && !hostile_wish(server);
+}
+
+static const struct sim_wish *wish(const struct sim_server *server)
+{
+	const struct sim_wish *hostile = hostile_wish(server);
+
+	return hostile ? hostile : &server->model->wishes[server->wish];
+}
+
+/* The wish under way has had its answer. */
+static void next_wish(struct sim_server *server, bool found)
+{
+	if (!found && wish(server)->need == SIM_NEED_LIFE) {
+		server->state = SIM_SERVER_STUCK;
+		return;
+	}
+	server->lame = server->lame || (!found && wish(server)->need == SIM_NEED_DISK);
+
+	if (hostile_wish(server))
+		server->talked++;
+	else
+		server->wish++;
+	server->state = wish(server)->name ? SIM_SERVER_SIZE : SIM_SERVER_DONE;
+}
+
+enum sim_point sim_server_point(const struct sim_server *server)
+{
+	if (server->state == SIM_SERVER_SIZE && server->wish == 0 && !server->asked)
+		return SIM_POINT_SECOND;
+	return server->state == SIM_SERVER_DONE ? SIM_POINT_DONE : SIM_POINT_FILE;
+}
+
+const char *sim_server_file(const struct sim_server *server)
+{
+	return server->state == SIM_SERVER_READ && server->inflow.hash ? wish(server)->name : NULL;
+}
+
+static int refuse(struct sim_record *record, const char *what, uint64_t size)
+{
+	sim_record_add(record, SIM_EVENT_REFUSED, what, size, NULL);
+	return -EPIPE;
+}
+
+int sim_server_control_out(struct sim_server *server, struct sim_record *record, uint32_t length)
+{
+	if (server->state == SIM_SERVER_STUCK)
+		return -ETIMEDOUT;
+	if (!server->asked || server->inflow.hash)
+		return refuse(record, "control-out", length);
+	if (babbles(server)) {
+		server->asked = false;
+		return 0;
+	}
+
+	switch (server->state) {
+	case SIM_SERVER_SIZE:
+		sim_record_add(record, SIM_EVENT_SIZE, wish(server)->name, length, NULL);
+		server->size = length;
+		if (length)
+			server->state = SIM_SERVER_READ;
+		else
+			next_wish(server, false);
+		break;
+	case SIM_SERVER_READ:
+		if (length && length != server->size)
+			return refuse(record, "control-out", length);
+		if (length)
+			return sim_inflow_begin(&server->inflow, length);
+		next_wish(server, false);
+		break;
+	case SIM_SERVER_DONE:
+		if (length)
+			return refuse(record, "control-out", length);
+		sim_record_add(record, SIM_EVENT_DONE, NULL, 0, NULL);
+		server->state = SIM_SERVER_LEAVES;
+		break;
+	case SIM_SERVER_LEAVES:
+	case SIM_SERVER_STUCK:
+		return -EPIPE;
+	}
+	server->asked = false;
+	return 0;
+}
+
+static void put_message(unsigned char *message, unsigned command, const char *name)
+{
+	memset(message, 0, SIM_MESSAGE_SIZE);
+	message[0] = (unsigned char)command;
+	memcpy(message + 4, name, strlen(name));
+}
+
+/* A message that is none; its length. */
+static ssize_t babble(const struct sim_server *server, unsigned char *message)
+{
+	put_message(message, COMMAND_SIZE, "mcb.bin");
+	switch (server->nonsense) {
+	case SIM_NONSENSE_BAD_COMMAND:
+		message[0] = COMMAND_UNKNOWN;
+		break;
+	case SIM_NONSENSE_NO_NUL:
+		memset(message + 4, 'A', SIM_MESSAGE_SIZE - 4);
+		break;
+	case SIM_NONSENSE_SHORT:
+		return 10;
+	case SIM_NONSENSE_ENDLESS:
+	case SIM_NONSENSE_DOTDOT:
+	case SIM_NONSENSE_ABSOLUTE:
+	case SIM_NONSENSE_CONTROL:
+		break;
+	}
+	return SIM_MESSAGE_SIZE;
+}
+
+ssize_t sim_server_control_in(struct sim_server *server, struct sim_record *record, uint32_t length,
+	void *buffer, size_t size)
+{
+	if (server->state == SIM_SERVER_STUCK)
+		return -ETIMEDOUT;
+	if (length != SIM_MESSAGE_SIZE || size != SIM_MESSAGE_SIZE)
+		return refuse(record, "control-in", length);
+	if (babbles(server)) {
+		server->asked = true;
+		return babble(server, buffer);
+	}
+	if (server->asked || server->state == SIM_SERVER_LEAVES)
+		return refuse(record, "control-in", length);
+
+	if (server->state == SIM_SERVER_DONE)
+		put_message(buffer, COMMAND_DONE, "");
+	else
+		put_message(buffer, server->state == SIM_SERVER_READ ? COMMAND_READ : COMMAND_SIZE,
+			wish(server)->name);
+	server->asked = true;
+	return SIM_MESSAGE_SIZE;
+}
+
+int sim_server_bulk(
+	struct sim_server *server, struct sim_record *record, const void *data, size_t size)
+{
+	uint64_t total = server->inflow.announced;
+	char digest[SIM_DIGEST_MAX];
+	int r;
+
+	if (server->state == SIM_SERVER_STUCK)
+		return -ETIMEDOUT;
+	if (server->halted || sim_inflow_take(&server->inflow, data, size, server->packet) < 0) {
+		server->halted = true;
+		return refuse(record, "bulk", size);
+	}
+
+	r = sim_inflow_end(&server->inflow, digest);
+	if (r <= 0)
+		return r;
+	sim_record_add(record, SIM_EVENT_FILE, wish(server)->name, total, digest);
+	server->asked = false;
+	next_wish(server, true);
+	return 0;
+}
