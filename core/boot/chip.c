@@ -24,7 +24,7 @@ static const struct {
 	{0x18d1, 0x4e40, BOOT_KIND_OTHER},	       /* fastboot */
 };
 
-#define N_CHIPS (sizeof(chips) / sizeof(chips[0]))
+#define N_CHIPS	  (sizeof(chips) / sizeof(chips[0]))
 #define N_GADGETS (sizeof(gadgets) / sizeof(gadgets[0]))
 
 const struct boot_chip *boot_chip_at(size_t i)

@@ -12,8 +12,8 @@
  * the two sides out of step for good (rpi-imager's src/rpiboot/file_server.cpp tells the tale).
  */
 #define ANNOUNCE_TIMEOUT_MS 1000
-#define CHUNK_TIMEOUT_MS 5000
-#define RECEIVE_TIMEOUT_MS 20000
+#define CHUNK_TIMEOUT_MS    5000
+#define RECEIVE_TIMEOUT_MS  20000
 
 #define CHUNK_SIZE (16 * 1024)
 

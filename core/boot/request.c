@@ -6,21 +6,22 @@
 /*
  * Two kinds of nonsense are told apart. Garbage is no message at all: it was seen after a module's
  * reset, when the tail of one transfer was read as the head of the next, and nobody waits for its
- * answer. A name that points out of the payload is a message, whose sender waits: it is answered as
- * a file that is not there.
+ * answer. A command with a name that cannot be a boot file's is a message, whose sender waits: it is
+ * answered as a file that is not there.
  */
 
-/* Names are ASCII in every firmware; anything else is a sign of the two sides being out of step. */
-static bool is_name(const uint8_t *name)
+/* Names are ASCII in every firmware. @name is made fit to be shown; false when it was not. */
+static bool clean(char *name)
 {
-	const uint8_t *end = memchr(name, '\0', WIRE_NAME_SIZE);
+	bool was_clean = true;
 
-	if (!end)
-		return false;
-	for (; name < end; name++)
-		if (*name < 0x20 || *name > 0x7e)
-			return false;
-	return true;
+	for (; *name; name++) {
+		if (*name < 0x20 || *name > 0x7e) {
+			*name = '?';
+			was_clean = false;
+		}
+	}
+	return was_clean;
 }
 
 static bool leads_upwards(const char *name)
@@ -36,6 +37,13 @@ static bool leads_upwards(const char *name)
 	return false;
 }
 
+static const char *judge_name(const char *name)
+{
+	if (name[0] == '/' || leads_upwards(name))
+		return "it leads out of the boot files";
+	return NULL;
+}
+
 int boot_request_parse(const void *bytes, size_t size, struct boot_request *ret_request)
 {
 	const struct wire_message *message = bytes;
@@ -44,7 +52,7 @@ int boot_request_parse(const void *bytes, size_t size, struct boot_request *ret_
 
 	if (size != sizeof(*message))
 		return -EMSGSIZE;
-	if (!is_name(message->name))
+	if (!memchr(message->name, '\0', sizeof(message->name)))
 		return -EILSEQ;
 
 	strcpy(request.name, (const char *)message->name);
@@ -59,7 +67,11 @@ int boot_request_parse(const void *bytes, size_t size, struct boot_request *ret_
 	else
 		request.verb = command == WIRE_READ_FILE ? BOOT_VERB_READ : BOOT_VERB_SIZE;
 
-	request.refused = request.name[0] == '/' || leads_upwards(request.name);
+	if (!clean(request.name))
+		request.refusal = "it holds what no name does";
+	else if (request.verb == BOOT_VERB_SIZE || request.verb == BOOT_VERB_READ)
+		request.refusal = judge_name(request.name);
+
 	*ret_request = request;
 	return 0;
 }
@@ -70,7 +82,7 @@ const char *boot_request_fault(int error)
 	case EMSGSIZE:
 		return "not of a message's size";
 	case EILSEQ:
-		return "a name that is none";
+		return "a name without an end";
 	case EOPNOTSUPP:
 		return "an unknown command";
 	case EPIPE:

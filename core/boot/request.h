@@ -17,13 +17,13 @@ enum boot_verb {
 
 struct boot_request {
 	enum boot_verb verb;
-	bool refused; /* the name is absolute or leads upwards: to be answered as missing */
-	char name[WIRE_NAME_SIZE]; /* printable ASCII, NUL-terminated; "" with DONE alone */
+	const char *refusal;	   /* why it is to be answered as missing; NULL where it is not */
+	char name[WIRE_NAME_SIZE]; /* NUL-terminated; "" with DONE alone; '?' where not printable */
 };
 
 /*
- * 0, or what makes the message garbage: -EMSGSIZE (not 260 bytes), -EILSEQ (a name without its NUL,
- * or with bytes that are no printable ASCII), -EOPNOTSUPP (no such command).
+ * 0, or what makes the message garbage: -EMSGSIZE (not 260 bytes), -EILSEQ (a name without its NUL),
+ * -EOPNOTSUPP (no such command).
  */
 int boot_request_parse(const void *bytes, size_t size, struct boot_request *ret_request);
 

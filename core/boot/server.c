@@ -42,9 +42,9 @@ static void asked_for_file(struct boot_machine *machine, const struct boot_reque
 
 	strcpy(machine->name, request->name);
 
-	if (request->refused) {
+	if (request->refusal) {
 		machine->has_file = false;
-		boot_tell(machine, "Refused %s: it leads out of the boot files", machine->name);
+		boot_tell(machine, "Refused %s: %s", machine->name, request->refusal);
 		answer_missing(machine);
 	} else if (reading && at_hand) {
 		boot_tell(machine, "File read: %s", machine->name);
@@ -56,12 +56,10 @@ static void asked_for_file(struct boot_machine *machine, const struct boot_reque
 	}
 }
 
-static void told_metadata(struct boot_machine *machine, const char *name)
+static void told_metadata(struct boot_machine *machine, const struct boot_request *request)
 {
-	int r = boot_metadata_parse(name, &machine->metadata);
-
-	if (r < 0) {
-		boot_tell(machine, "Metadata not understood: %s", name);
+	if (request->refusal || boot_metadata_parse(request->name, &machine->metadata) < 0) {
+		boot_tell(machine, "Metadata not understood: %s", request->name);
 	} else {
 		boot_tell(machine, "Metadata: %s = %s", machine->metadata.key,
 			machine->metadata.value);
@@ -123,7 +121,7 @@ static void received(struct boot_machine *machine, const struct boot_completion 
 		asked_for_file(machine, &request);
 		break;
 	case BOOT_VERB_METADATA:
-		told_metadata(machine, request.name);
+		told_metadata(machine, &request);
 		break;
 	case BOOT_VERB_DONE:
 		/* Who says Done with a name expects no answer; usbboot gives none. */

@@ -100,15 +100,24 @@ static void a_name_must_end(void **state)
 	assert_int_equal(strlen(request.name), 255);
 }
 
-static void a_name_is_printable_ascii(void **state)
+static void a_name_that_is_not_printable_is_refused_and_made_so(void **state)
 {
 	struct boot_request request;
 	char name[] = "boot?img";
 
 	for (int c = 1; c < 256; c++) {
+		bool printable = c >= 0x20 && c <= 0x7e;
+
 		name[4] = (char)c;
-		assert_int_equal(parse(1, name, &request), c >= 0x20 && c <= 0x7e ? 0 : -EILSEQ);
+		if (c == '/')
+			continue;
+		assert_int_equal(parse(1, name, &request), 0);
+		assert_int_equal(request.refusal == NULL, printable);
+		assert_int_equal(request.name[4], printable ? c : '?');
 	}
+	assert_int_equal(parse(1, "*KEY*\033[2J", &request), 0);
+	assert_non_null(request.refusal);
+	assert_string_equal(request.name, "*KEY*?[2J");
 }
 
 static void what_follows_the_nul_is_not_looked_at(void **state)
@@ -127,7 +136,7 @@ static bool is_refused(const char *name)
 	struct boot_request request;
 
 	assert_int_equal(parse(1, name, &request), 0);
-	return request.refused;
+	return request.refusal != NULL;
 }
 
 static void names_that_lead_out_are_refused(void **state)
@@ -145,6 +154,7 @@ static void names_that_lead_out_are_refused(void **state)
 	assert_false(is_refused("a..b"));
 	assert_false(is_refused("..config.txt"));
 	assert_false(is_refused("config.txt.."));
+	assert_false(is_refused("*KEY*a/../b"));
 }
 
 static void metadata_is_a_key_and_a_value(void **state)
@@ -206,7 +216,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_command_is_garbage),
 		cmocka_unit_test(any_other_size_is_garbage),
 		cmocka_unit_test(a_name_must_end),
-		cmocka_unit_test(a_name_is_printable_ascii),
+		cmocka_unit_test(a_name_that_is_not_printable_is_refused_and_made_so),
 		cmocka_unit_test(what_follows_the_nul_is_not_looked_at),
 		cmocka_unit_test(names_that_lead_out_are_refused),
 		cmocka_unit_test(metadata_is_a_key_and_a_value),

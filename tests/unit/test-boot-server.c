@@ -131,6 +131,22 @@ static void a_refused_name_does_not_stand_for_the_file_before(void **state)
 		{OK, LISTENS}, {ASKS, .command = READ, .name = "a", LOOKS_FOR("a")});
 }
 
+static void names_that_cannot_be_shown_are_missing(void **state)
+{
+	struct boot_machine machine = listening();
+
+	CONVERSE(&machine,
+		{ASKS, .command = SIZE, .name = "mcb\n\033[2J.bin", ANSWERS(0),
+			.missing = "mcb??[2J.bin",
+			.line = "Refused mcb??[2J.bin: it holds what no name does"},
+		{OK, LISTENS},
+		{ASKS, .command = READ, .name = "\xff\xfe", ANSWERS(0), .missing = "??"},
+		{OK, LISTENS},
+		{ASKS, .command = READ, .name = "*KEY*\a", ANSWERS(0),
+			.line = "Metadata not understood: *KEY*?"},
+		{OK, LISTENS}, {ASKS, .command = DONE, .name = "\a", ENDS(0)});
+}
+
 static void metadata_is_reported_and_answered_with_nothing(void **state)
 {
 	struct boot_machine machine = listening();
@@ -198,7 +214,7 @@ static void every_kind_of_garbage_counts(void **state)
 		{BYTES, .bytes = endless, .n = 260, LISTENS},
 		{BUS, .error = -EPIPE, LISTENS,
 			.line = "Garbage instead of a message: the request for it was stalled"},
-		{ASKS, .command = READ, .name = "a\033[2J", ENDS(-EPROTO)});
+		{BYTES, .bytes = endless, .n = 259, ENDS(-EPROTO)});
 }
 
 static void a_broken_receive_is_garbage(void **state)
@@ -306,6 +322,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_cannot_be_counted_is_missing),
 		cmocka_unit_test(names_that_lead_out_are_missing),
 		cmocka_unit_test(a_refused_name_does_not_stand_for_the_file_before),
+		cmocka_unit_test(names_that_cannot_be_shown_are_missing),
 		cmocka_unit_test(metadata_is_reported_and_answered_with_nothing),
 		cmocka_unit_test(odd_metadata_is_answered_and_not_reported),
 		cmocka_unit_test(three_garbage_messages_are_read_past),
