@@ -17,32 +17,37 @@ builds=build-test
 rm -rf "$builds"
 mkdir "$builds"
 
-# view NAME SETUP [MESON OPTION...]: builds in a directory of its own and runs its tests. A failure is
-# counted at the end, by what the logs hold: here nothing stops.
-view()
+# build NAME [MESON OPTION...]: in a directory of its own.
+build()
 {
-	name=$1 setup=$2
-	shift 2
-	printf '\n=== %s\n' "$name"
-	directory=$builds/$name
-	[ -d "$directory" ] || meson setup --werror "$directory" "$@" >"$builds/$name.log" 2>&1 &&
-		ninja -C "$directory" --quiet >>"$builds/$name.log" 2>&1 || {
-		tail -n 50 "$builds/$name.log"
-		return 0
-	}
-	# Without address space randomisation: gcc 12's ThreadSanitizer does not start on kernels with more of it.
-	setarch -R meson test -C "$directory" --no-rebuild --setup "$setup" --logbase "$setup" \
-		--print-errorlogs || :
+	directory=$builds/$1
+	shift
+	meson setup --werror "$directory" "$@" && ninja -C "$directory" --quiet
 }
 
-view plain plain
-view asan asan -Db_sanitize=address,undefined
-view tsan tsan -Db_sanitize=thread
-ln -s plain "$builds/valgrind"
-view valgrind valgrind
+# view SETUP BUILD: runs one build's tests as one setup says. What fails is counted at the end, by what the
+# logs hold; nothing stops here.
+#
+# Without address space randomisation: gcc 12's ThreadSanitizer does not start on kernels that have more of it.
+view()
+{
+	printf '\n=== %s\n' "$1"
+	setarch -R meson test -C "$builds/$2" --no-rebuild --setup "$1" --print-errorlogs || :
+}
+
+for sanitizer in none address,undefined thread; do
+	log=$builds/build-$sanitizer.log
+	echo "Building, sanitizers: $sanitizer"
+	build "$sanitizer" -Db_sanitize="$sanitizer" >"$log" 2>&1 || tail -n 50 "$log"
+done
+
+view plain none
+view asan address,undefined
+view tsan thread
+view valgrind none
 
 echo
-exec python3 tests/tally.py plain="$builds/plain/meson-logs/plain.json" \
-	asan="$builds/asan/meson-logs/asan.json" \
-	tsan="$builds/tsan/meson-logs/tsan.json" \
-	valgrind="$builds/plain/meson-logs/valgrind.json"
+exec python3 tests/tally.py plain="$builds/none/meson-logs/testlog-plain.json" \
+	asan="$builds/address,undefined/meson-logs/testlog-asan.json" \
+	tsan="$builds/thread/meson-logs/testlog-tsan.json" \
+	valgrind="$builds/none/meson-logs/testlog-valgrind.json"

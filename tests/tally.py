@@ -11,17 +11,18 @@ import json
 import re
 import sys
 
-LINE = re.compile(r"^(not )?ok\b *\d* *-? *(.*?)(?: # *(SKIP)\b *(.*))?$", re.I | re.M)
+# A line of TAP: not, name, SKIP, its reason; and the remarks that follow it.
+LINE = re.compile(r"^(not )?ok\b *\d* *-? *(.*?)(?: # *(SKIP)\b *(.*))?\n?((?:#.*\n?)*)", re.I | re.M)
 
 
 def count(test):
     """The names that passed, those that failed, and those skipped with their reasons."""
     passed, failed, skipped = [], [], []
-    for bad, name, directive, reason in LINE.findall(test.get("stdout") or ""):
+    for bad, name, directive, reason, remarks in LINE.findall(test.get("stdout") or ""):
         if directive.upper() == "SKIP":
             skipped.append(f"{name}: {reason}")
         elif bad:
-            failed.append(name)
+            failed.append("\n".join([name, *("      " + line for line in remarks.splitlines())]))
         else:
             passed.append(name)
 
