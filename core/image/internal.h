@@ -1,0 +1,189 @@
+#pragma once
+
+#include <pthread.h>
+
+#include "image/chunk.h"
+#include "image/image.h"
+#include "image/rangemap.h"
+#include "seam/block.h"
+
+/*
+ * The path of a byte:
+ *
+ *	writer -> [decoder] -> [judge] -> range map -> chunks -> block seam -> [proof] -> commit
+ *
+ *	request.c  takes a request from whoever asks, answers it or parks it
+ *	content.c  the size, the range maps, and the bytes that go into chunks
+ *	thread.c   the image's thread: decides what is done next, opens and closes
+ *	writer.c   chunks to the disk, zeros into holes, the sync
+ *	reader.c   the disk to readers, a window ahead
+ *	whole.c    is it whole? (pure)
+ *
+ * Three places are empty so far. A decoder turns the writer's stream into the image's bytes: it stands in
+ * request.c before content_take, and what it makes goes through there. A judge sees the first MiB before the
+ * disk is changed: it stands in thread.c before the image is announced, and holds the queue of chunks back.
+ * Proof follows a chunk: it stands in writer.c where a run of chunks comes back from the disk, and flush waits
+ * for it before the image is whole; the commit that writes the start of the disk last belongs there too.
+ *
+ * Locking: one lock per image. It is never held across the disk, a completion or the owner. Functions that are
+ * called with it held say so; those that give it up in between, too. While it is free anything may have changed
+ * but what belongs to the image's thread: the block, the chunks in flight and the reader's buffers.
+ */
+
+/* Blocks are those of the range maps, and of the seam. */
+#define FIRST_BLOCK(offset) ((offset) / RANGEMAP_BLOCK)
+#define END_BLOCK(offset)   (((offset) + RANGEMAP_BLOCK - 1) / RANGEMAP_BLOCK)
+
+struct whole_facts;
+
+enum disk_state {
+	DISK_IDLE,
+	DISK_WANTED,  /* the owner was asked, and has not answered */
+	DISK_OPEN,    /* the image's thread runs */
+	DISK_CLOSING, /* it is on its way out, or waits for reap */
+};
+
+/* Where a request is, in cm4_io.place. */
+enum io_place {
+	IO_ANSWERED,
+	IO_PARKED,
+	IO_RUNNING, /* the image's thread works on it, the lock free */
+	IO_FAILED,  /* waits for the failure to be said */
+};
+
+/* Bytes read from the disk, aligned; in the reader's hands while it fills them. */
+struct window {
+	uint64_t start, end; /* of the disk; equal: nothing */
+	uint64_t change;     /* the image's when it was read: any later one makes it stale */
+	unsigned char *data;
+};
+
+struct reader {
+	struct window windows[2]; /* the one in use, and the one read ahead */
+	size_t latest;		  /* which of them was filled last */
+	uint64_t next;		  /* where a sequential reader goes on */
+	unsigned streak;	  /* sequential reads so far */
+};
+
+struct cm4_image {
+	/* Fixed. */
+	enum cm4_image_mode mode;
+	char disk[CM4_DISK_MAX];
+	struct image_owner owner;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake; /* the thread waits for work, or for aborts to be through */
+	/* All below is guarded by the lock. */
+	unsigned refs;
+	char label[CM4_LABEL_MAX];
+	unsigned opens, opens_writable;
+
+	/* The disk. */
+	enum disk_state state;
+	bool writable; /* wanted, or open, for writing */
+	struct block *block;
+	pthread_t thread;
+	bool asleep;	   /* the thread waits on wake */
+	unsigned aborting; /* callers in block->ops->abort: the block must live */
+	struct chunk_pool pool;
+	struct reader reader;
+	unsigned char *scratch; /* one block, for what a chunk does not cover */
+
+	/* Requests. */
+	struct cm4_io_list parked, failed;
+	struct cm4_io *running;
+
+	/* The content. data: on the disk or in a chunk. known: data, and what was said to be zeros. */
+	uint64_t size;
+	struct rangemap data, known; /* FLASH only; known lies within the size */
+	uint64_t change;	     /* counts everything that changes the content */
+	uint64_t synced;	     /* the change up to which all is on the medium */
+	bool touched;		     /* changed or synced since it was opened first */
+	bool ahead;		     /* the size was set, not grown into */
+	bool wrote_since_sized;
+	bool synced_by_writer; /* ... after the last write */
+	bool killed;	       /* the last word of its writer was its death */
+
+	/* The flash. */
+	bool began;   /* said, and neither whole, incomplete nor failed since */
+	bool restart; /* emptied since: the next byte begins anew */
+	bool whole;
+	bool superseded;
+	int error;	 /* sticks; negative */
+	bool say_failed; /* the thread has yet to say it */
+	int said_error;
+	bool say_incomplete;
+	char text[256];
+
+	/* Progress. */
+	uint64_t bytes_in, bytes_written;
+	uint64_t active_ns, active_since; /* CLOCK_MONOTONIC; since 0: not writing */
+	struct timespec started, ended;
+};
+
+/* image.c, state.c. Lock held. */
+void image_settle(struct cm4_image
+		*image); /* what lasts as long as somebody has it open, ends if nobody has */
+void image_wake(struct cm4_image *image);
+void image_want_locked(
+	struct cm4_image *image);	 /* IDLE becomes WANTED; the caller then calls image_ask */
+void image_ask(struct cm4_image *image); /* lock not held */
+void image_forget(struct cm4_image *image); /* the content, as if nothing had been written */
+void image_clock_start(struct cm4_image *image);
+void image_clock_stop(struct cm4_image *image);
+
+/*
+ * Lock held. The error sticks, all parked requests wait for the thread to say it, the disk will be closed.
+ * @say: it is the end of a flash, and the owner hears of it.
+ */
+void image_fail(struct cm4_image *image, int error, bool say, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* request.c. */
+enum answer {
+	ANSWER_READY,  /* io->result */
+	ANSWER_LATER,  /* the disk, or room in the chunks, is needed first */
+	ANSWER_FAILED, /* the image has failed by it: io goes with the parked ones */
+};
+
+bool io_changes(const struct cm4_io *io);		/* it needs a disk that can be written */
+void io_list_complete(struct cm4_io_list *list);	/* lock not held */
+bool image_has_changers(const struct cm4_image *image); /* lock held: some are parked */
+
+/* Lock held. Answers what can be answered without waiting. */
+enum answer request_answer(struct cm4_image *image, struct cm4_io *io);
+
+/* Lock held. Answers parked requests from the first on, as far as it goes; they are put on @done. */
+void request_advance(struct cm4_image *image, struct cm4_io_list *done);
+
+/* content.c. Lock held; disk open for writing and the flash announced, where it says disk. */
+enum answer content_write(struct cm4_image *image, struct cm4_io *io);	  /* disk */
+enum answer content_truncate(struct cm4_image *image, struct cm4_io *io); /* disk */
+enum answer content_zero(struct cm4_image *image, struct cm4_io *io);	  /* disk */
+enum answer content_allocate(struct cm4_image *image, struct cm4_io *io); /* disk */
+void content_facts(const struct cm4_image *image, struct whole_facts *ret_facts);
+void content_clear(struct cm4_image *image);
+
+/* Would this request need more than the disk has? Then the image fails (FLASH). Disk. */
+bool content_fits(struct cm4_image *image, const struct cm4_io *io);
+
+/*
+ * writer.c. On the image's thread; lock held, given up while the disk works. What goes wrong sticks to the image
+ * (a flash is then closing). sync, fill_holes: 0, or -errno if the image is not as its writers think.
+ */
+void writer_write_run(struct cm4_image *image); /* the next transfer that is queued */
+void writer_write_chunk(
+	struct cm4_image *image, uint64_t index); /* what is not yet written of this MiB */
+int writer_sync(struct cm4_image *image);	  /* all that was taken so far, and on the medium */
+int writer_fill_holes(struct cm4_image *image);	  /* zeros where nothing was written */
+
+/* reader.c. serve: lock held; from the windows; true when all of it is read. @stale: also what is just read. */
+bool reader_serve(struct cm4_image *image, struct cm4_io *io, bool stale);
+/* On the image's thread; lock held, given up while the disk works. fetch: what @io lacks next; 0 or -errno. */
+int reader_fetch(struct cm4_image *image, const struct cm4_io *io);
+bool reader_may_prefetch(struct cm4_image *image);
+void reader_prefetch(struct cm4_image *image);
+void reader_fini(struct cm4_image *image);
+
+/* thread.c. */
+void *image_thread(void *data);

@@ -1,0 +1,101 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "image/internal.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/* What is told about an image: its attributes, its progress, its name; and its beginning anew. */
+
+void image_clock_start(struct cm4_image *image)
+{
+	if (image->started.tv_sec == 0)
+		clock_gettime(CLOCK_REALTIME, &image->started);
+	image->ended = (struct timespec){0};
+	if (!image->active_since)
+		image->active_since = clock_ns();
+}
+
+void image_clock_stop(struct cm4_image *image)
+{
+	if (!image->active_since)
+		return;
+	image->active_ns += clock_ns() - image->active_since;
+	image->active_since = 0;
+	clock_gettime(CLOCK_REALTIME, &image->ended);
+}
+
+void image_forget(struct cm4_image *image)
+{
+	content_clear(image);
+	/* What is in flight still reaches the disk; what comes next is written after it. */
+	if (image->state == DISK_OPEN)
+		chunk_drop(&image->pool, 0, UINT64_MAX);
+	image->restart = true;
+	image->bytes_in = 0;
+	image->bytes_written = 0;
+	image->active_ns = 0;
+	image->active_since = 0;
+	image->started = (struct timespec){0};
+	image->ended = (struct timespec){0};
+}
+
+void cm4_image_restart(struct cm4_image *image)
+{
+	LOCKED(&image->lock);
+
+	if (image->mode == CM4_IMAGE_RAW)
+		return;
+	image_forget(image);
+	image->touched = false;
+	image->error = 0;
+	image->superseded = false;
+}
+
+int cm4_image_rename(struct cm4_image *image, const char *label)
+{
+	LOCKED(&image->lock);
+
+	snprintf(image->label, sizeof(image->label), "%s", label);
+	return image->error;
+}
+
+void cm4_image_getattr(struct cm4_image *image, struct cm4_image_attr *ret_attr)
+{
+	bool flash = image->mode == CM4_IMAGE_FLASH;
+	LOCKED(&image->lock);
+
+	*ret_attr = (struct cm4_image_attr){
+		.size = image->size,
+		.blocks = flash ? rangemap_total(&image->data) * (RANGEMAP_BLOCK / 512)
+				: image->size / 512,
+		.superseded = image->superseded,
+		.writing = flash && !image->whole,
+	};
+}
+
+static uint64_t rate(const struct cm4_image *image)
+{
+	uint64_t ns = image->active_ns;
+
+	if (image->active_since)
+		ns += clock_ns() - image->active_since;
+	/* In milliseconds, for bytes times nanoseconds do not fit. */
+	return ns < NS_PER_MS ? 0 : image->bytes_written * 1000 / (ns / NS_PER_MS);
+}
+
+void image_status(struct cm4_image *image, struct cm4_image_status *ret_status)
+{
+	LOCKED(&image->lock);
+
+	*ret_status = (struct cm4_image_status){
+		.bytes_in = image->bytes_in,
+		.bytes_total = image->whole || image->ahead ? image->size : 0,
+		.bytes_written = image->bytes_written,
+		.bytes_per_second = rate(image),
+		.whole = image->whole,
+		.started = image->started,
+		.ended = image->ended,
+	};
+	memcpy(ret_status->name, image->label, sizeof(image->label));
+}

@@ -1,0 +1,249 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "image/internal.h"
+#include "image/whole.h"
+
+/*
+ * The image's thread. It lives from admit to reap, and everything that touches the disk happens on it, one thing
+ * after the other: so no more is needed to keep writes, zeros, syncs and reads in order. It looks at what there is
+ * to do, does one thing, and looks again.
+ */
+
+/* Lock held, given up in between. */
+static void tell(struct cm4_image *image, enum image_event event, int error, const char *text)
+{
+	pthread_mutex_unlock(&image->lock);
+	image->owner.event(image->owner.data, image, event, error, text);
+	pthread_mutex_lock(&image->lock);
+}
+
+static void tell_done(struct cm4_image *image, struct cm4_io_list *done)
+{
+	pthread_mutex_unlock(&image->lock);
+	io_list_complete(done);
+	pthread_mutex_lock(&image->lock);
+}
+
+static void announce(struct cm4_image *image)
+{
+	image->began = true;
+	image->restart = false;
+	image_clock_start(image);
+	tell(image, IMAGE_BEGAN, 0, NULL);
+}
+
+static ssize_t run_read(struct cm4_image *image, struct cm4_io *io)
+{
+	while (image->running == io && image->state == DISK_OPEN) {
+		int r = reader_fetch(image, io);
+
+		if (r < 0)
+			return io->done ? (ssize_t)io->done : r;
+		if (image->running == io && reader_serve(image, io, true))
+			return (ssize_t)io->done;
+	}
+	return -ECANCELED;
+}
+
+static ssize_t run_sync(struct cm4_image *image)
+{
+	uint64_t change = image->change;
+	int r = writer_sync(image);
+
+	if (r == 0 && image->change == change) {
+		image->synced_by_writer = true;
+		image->touched = true;
+	}
+	return r;
+}
+
+/* The image was judged whole. What its writers do in the meantime, their own close() will judge. */
+static ssize_t run_flush(struct cm4_image *image)
+{
+	uint64_t change = image->change;
+	int r = 0;
+
+	if (image->mode == CM4_IMAGE_FLASH)
+		r = writer_fill_holes(image);
+	if (r == 0)
+		r = writer_sync(image);
+	if (r < 0 || image->mode == CM4_IMAGE_RAW || image->change != change)
+		return r;
+	image->whole = true;
+	image->began = false;
+	image_clock_stop(image);
+	tell(image, IMAGE_WHOLE, 0, NULL);
+	return 0;
+}
+
+/* @io is the first that is parked. The asker may be gone when it is through: it is told by running. */
+static void run_request(struct cm4_image *image, struct cm4_io *io)
+{
+	struct cm4_io_list done = TAILQ_HEAD_INITIALIZER(done);
+	ssize_t result = 0;
+
+	TAILQ_REMOVE(&image->parked, io, link);
+	io->place = IO_RUNNING;
+	image->running = io;
+	if (io->kind == CM4_IO_READ)
+		result = run_read(image, io);
+	else if (io->kind == CM4_IO_SYNC)
+		result = run_sync(image);
+	else
+		result = run_flush(image);
+
+	if (image->running != io)
+		return;
+	image->running = NULL;
+	io->result = result;
+	if (result < 0 && image->state != DISK_OPEN) {
+		/* Not before the owner has heard of it. */
+		io->place = IO_FAILED;
+		io->result = image->said_error;
+		TAILQ_INSERT_HEAD(&image->failed, io, link);
+		return;
+	}
+	io->place = IO_ANSWERED;
+	TAILQ_INSERT_TAIL(&done, io, link);
+	tell_done(image, &done);
+}
+
+static bool must_leave(const struct cm4_image *image)
+{
+	const struct cm4_io *first = TAILQ_FIRST(&image->parked);
+
+	if (first && io_changes(first) && !image->writable)
+		return true;
+	if (image->superseded && !image->began)
+		return true;
+	return !first && image->opens == 0;
+}
+
+static void leave(struct cm4_image *image)
+{
+	if (image->change != image->synced) {
+		writer_sync(image);
+		/* It may have failed; or somebody has come back meanwhile. */
+		if (image->state != DISK_OPEN || !must_leave(image))
+			return;
+	}
+	image->state = DISK_CLOSING;
+	if (image->began) {
+		struct whole_facts facts;
+
+		content_facts(image, &facts);
+		whole_explain(whole_judge(&facts), &facts, image->text, sizeof(image->text));
+		image->say_incomplete = true;
+		image->began = false;
+		image_clock_stop(image);
+	}
+	image_settle(image);
+}
+
+static void wait_for_work(struct cm4_image *image)
+{
+	image->asleep = true;
+	while (image->asleep)
+		pthread_cond_wait(&image->wake, &image->lock);
+}
+
+/* A flash begins with the first request that needs the disk to be written. */
+static bool must_announce(const struct cm4_image *image, const struct cm4_io *io)
+{
+	return image->mode == CM4_IMAGE_FLASH && io_changes(io) &&
+	       (!image->began || image->restart);
+}
+
+static void work(struct cm4_image *image)
+{
+	struct cm4_io_list done = TAILQ_HEAD_INITIALIZER(done);
+	struct cm4_io *first;
+
+	request_advance(image, &done);
+	if (!TAILQ_EMPTY(&done)) {
+		tell_done(image, &done);
+		return;
+	}
+	if (image->state != DISK_OPEN)
+		return;
+
+	first = TAILQ_FIRST(&image->parked);
+	if (must_leave(image))
+		leave(image);
+	else if (first && must_announce(image, first))
+		announce(image);
+	else if (first && (first->kind == CM4_IO_READ || first->kind == CM4_IO_SYNC ||
+				  first->kind == CM4_IO_FLUSH))
+		run_request(image, first);
+	else if (!TAILQ_EMPTY(&image->pool.queued))
+		writer_write_run(image);
+	else if (first)
+		chunk_queue_oldest(&image->pool); /* it waits for room */
+	else if (reader_may_prefetch(image))
+		reader_prefetch(image);
+	else
+		wait_for_work(image);
+}
+
+/* Lock held, given up in between. */
+static void close_disk(struct cm4_image *image)
+{
+	struct block *block = image->block;
+
+	while (image->aborting)
+		pthread_cond_wait(&image->wake, &image->lock);
+	pthread_mutex_unlock(&image->lock);
+	block->ops->close(block);
+	pthread_mutex_lock(&image->lock);
+	image->block = NULL;
+	chunk_pool_fini(&image->pool);
+	reader_fini(image);
+	free(image->scratch);
+	image->scratch = NULL;
+}
+
+/* What has failed is said first: whoever then sees its error finds FAIL.TXT written. */
+static void end(struct cm4_image *image)
+{
+	struct cm4_io_list failed = TAILQ_HEAD_INITIALIZER(failed);
+	char text[sizeof(image->text)];
+
+	snprintf(text, sizeof(text), "%s", image->text);
+	if (image->say_failed)
+		tell(image, IMAGE_FAILED, image->said_error, text);
+	image->say_failed = false;
+	{
+		struct cm4_io *io;
+
+		TAILQ_CONCAT(&failed, &image->failed, link);
+		TAILQ_FOREACH (io, &failed, link)
+			io->place = IO_ANSWERED;
+	}
+	tell_done(image, &failed);
+	close_disk(image);
+	if (image->say_incomplete)
+		tell(image, IMAGE_INCOMPLETE, -EBADMSG, text);
+	image->say_incomplete = false;
+	tell(image, IMAGE_CLOSED, 0, NULL);
+}
+
+void *image_thread(void *data)
+{
+	struct cm4_image *image = data;
+
+	pthread_setname_np(pthread_self(), "cm4-image");
+	pthread_mutex_lock(&image->lock);
+	/* It grew on a larger disk than the one it goes on with. */
+	if (image->mode == CM4_IMAGE_FLASH && image->size > image->block->bytes)
+		image_fail(image, -ENOSPC, true,
+			"the image needs %" PRIu64 " bytes, the disk has %" PRIu64, image->size,
+			image->block->bytes);
+	while (image->state == DISK_OPEN)
+		work(image);
+	end(image);
+	pthread_mutex_unlock(&image->lock);
+	return NULL;
+}
