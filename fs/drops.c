@@ -1,0 +1,384 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drops.h"
+#include "ino.h"
+#include "util/cleanup.h"
+
+/*
+ * Few files and fewer modules: lists that are searched from end to end. What dies under the lock is buried after
+ * it, for an image's last reference may be ours, and its end is not to be ours to wait for.
+ */
+
+struct fs_drop {
+	TAILQ_ENTRY(fs_drop) link;
+	uint64_t ino;
+	uint64_t known; /* how often the kernel was told of it */
+	bool named;
+	struct fs_place place;
+	char name[CM4_LABEL_MAX];
+	char disk[CM4_DISK_MAX];
+	struct cm4_image *image;
+	struct timespec atime, mtime;
+};
+
+struct fs_tmp {
+	TAILQ_ENTRY(fs_tmp) link;
+	uint64_t module;
+};
+
+static void bury(struct fs_drop_list *dead)
+{
+	struct fs_drop *drop;
+
+	while ((drop = TAILQ_FIRST(dead))) {
+		TAILQ_REMOVE(dead, drop, link);
+		cm4_image_unref(drop->image);
+		free(drop);
+	}
+}
+
+void fs_drops_init(struct fs_drops *drops)
+{
+	pthread_mutex_init(&drops->lock, NULL);
+	TAILQ_INIT(&drops->files);
+	TAILQ_INIT(&drops->tmps);
+	drops->next = 0;
+}
+
+void fs_drops_fini(struct fs_drops *drops)
+{
+	struct fs_tmp *tmp;
+
+	bury(&drops->files);
+	while ((tmp = TAILQ_FIRST(&drops->tmps))) {
+		TAILQ_REMOVE(&drops->tmps, tmp, link);
+		free(tmp);
+	}
+	pthread_mutex_destroy(&drops->lock);
+}
+
+void fs_drop_view_put(struct fs_drop_view *view)
+{
+	cm4_image_unref(view->image);
+	view->image = NULL;
+}
+
+static void view_get(const struct fs_drop *drop, struct fs_drop_view *ret_view)
+{
+	*ret_view = (struct fs_drop_view){
+		.ino = drop->ino,
+		.place = drop->place,
+		.image = cm4_image_ref(drop->image),
+		.atime = drop->atime,
+		.mtime = drop->mtime,
+	};
+	strcpy(ret_view->name, drop->name);
+	strcpy(ret_view->disk, drop->disk);
+}
+
+static bool same(struct fs_place a, struct fs_place b)
+{
+	return a.module == b.module && a.tmp == b.tmp;
+}
+
+static bool is_superseded(const struct fs_drop *drop)
+{
+	struct cm4_image_attr attr;
+
+	cm4_image_getattr(drop->image, &attr);
+	return attr.superseded;
+}
+
+static struct fs_drop *find_name(struct fs_drops *drops, struct fs_place place, const char *name)
+{
+	struct fs_drop *drop;
+
+	TAILQ_FOREACH (drop, &drops->files, link)
+		if (drop->named && same(drop->place, place) && !strcmp(drop->name, name))
+			return is_superseded(drop) ? NULL : drop;
+	return NULL;
+}
+
+static struct fs_drop *find_ino(struct fs_drops *drops, uint64_t ino)
+{
+	struct fs_drop *drop;
+
+	TAILQ_FOREACH (drop, &drops->files, link)
+		if (drop->ino == ino)
+			return drop;
+	return NULL;
+}
+
+static void kill_unused(struct fs_drops *drops, struct fs_drop *drop, struct fs_drop_list *dead)
+{
+	if (drop->named || drop->known)
+		return;
+	TAILQ_REMOVE(&drops->files, drop, link);
+	TAILQ_INSERT_TAIL(dead, drop, link);
+}
+
+static void unname(struct fs_drops *drops, struct fs_drop *drop, struct fs_drop_list *dead)
+{
+	drop->named = false;
+	kill_unused(drops, drop, dead);
+}
+
+static size_t count_names(struct fs_drops *drops, uint64_t module)
+{
+	struct fs_drop *drop;
+	size_t n = 0;
+
+	TAILQ_FOREACH (drop, &drops->files, link)
+		n += drop->named && drop->place.module == module;
+	return n;
+}
+
+int fs_drops_add(struct fs_drops *drops, struct fs_place place, const char *name, const char *disk,
+	struct cm4_image *image, struct fs_drop_view *ret_view)
+{
+	struct fs_drop *drop;
+
+	LOCKED(&drops->lock);
+	if (find_name(drops, place, name))
+		return -EEXIST;
+	if (count_names(drops, place.module) >= FS_DROPS_MAX)
+		return -ENOSPC;
+	drop = calloc(1, sizeof(*drop));
+	if (!drop)
+		return -ENOMEM;
+	drop->ino = FS_INO_DROP | ++drops->next;
+	drop->known = 1;
+	drop->named = true;
+	drop->place = place;
+	snprintf(drop->name, sizeof(drop->name), "%s", name);
+	snprintf(drop->disk, sizeof(drop->disk), "%s", disk);
+	drop->image = cm4_image_ref(image);
+	clock_gettime(CLOCK_REALTIME, &drop->mtime);
+	drop->atime = drop->mtime;
+	TAILQ_INSERT_TAIL(&drops->files, drop, link);
+	view_get(drop, ret_view);
+	return 0;
+}
+
+int fs_drops_lookup(struct fs_drops *drops, struct fs_place place, const char *name,
+	struct fs_drop_view *ret_view)
+{
+	struct fs_drop *drop;
+
+	LOCKED(&drops->lock);
+	drop = find_name(drops, place, name);
+	if (!drop)
+		return -ENOENT;
+	drop->known++;
+	view_get(drop, ret_view);
+	return 0;
+}
+
+bool fs_drops_exists(struct fs_drops *drops, struct fs_place place, const char *name)
+{
+	LOCKED(&drops->lock);
+	return find_name(drops, place, name);
+}
+
+int fs_drops_get(struct fs_drops *drops, uint64_t ino, struct fs_drop_view *ret_view)
+{
+	struct fs_drop *drop;
+
+	LOCKED(&drops->lock);
+	drop = find_ino(drops, ino);
+	if (!drop)
+		return -ESTALE;
+	view_get(drop, ret_view);
+	return 0;
+}
+
+void fs_drops_forget(struct fs_drops *drops, uint64_t ino, uint64_t n)
+{
+	struct fs_drop_list dead = TAILQ_HEAD_INITIALIZER(dead);
+
+	{
+		struct fs_drop *drop;
+
+		LOCKED(&drops->lock);
+		drop = find_ino(drops, ino);
+		if (drop) {
+			drop->known -= n < drop->known ? n : drop->known;
+			kill_unused(drops, drop, &dead);
+		}
+	}
+	bury(&dead);
+}
+
+void fs_drops_each(struct fs_drops *drops, struct fs_place place,
+	bool (*each)(void *data, uint64_t ino, const char *name), void *data)
+{
+	struct fs_drop *drop;
+
+	LOCKED(&drops->lock);
+	TAILQ_FOREACH (drop, &drops->files, link)
+		if (drop->named && same(drop->place, place) && !is_superseded(drop))
+			if (!each(data, drop->ino, drop->name))
+				return;
+}
+
+int fs_drops_unlink(struct fs_drops *drops, struct fs_place place, const char *name)
+{
+	struct fs_drop_list dead = TAILQ_HEAD_INITIALIZER(dead);
+	int r = -ENOENT;
+
+	{
+		struct fs_drop *drop;
+
+		LOCKED(&drops->lock);
+		drop = find_name(drops, place, name);
+		if (drop) {
+			unname(drops, drop, &dead);
+			r = 0;
+		}
+	}
+	bury(&dead);
+	return r;
+}
+
+int fs_drops_rename(struct fs_drops *drops, struct fs_place from, const char *name,
+	struct fs_place to, const char *to_name, struct fs_drop_view *ret_view)
+{
+	struct fs_drop_list dead = TAILQ_HEAD_INITIALIZER(dead);
+	int r = -ENOENT;
+
+	{
+		struct fs_drop *drop, *old;
+
+		LOCKED(&drops->lock);
+		drop = find_name(drops, from, name);
+		if (drop) {
+			old = to_name ? find_name(drops, to, to_name) : NULL;
+			if (old && old != drop)
+				unname(drops, old, &dead);
+			view_get(drop, ret_view);
+			if (to_name) {
+				drop->place = to;
+				snprintf(drop->name, sizeof(drop->name), "%s", to_name);
+			} else {
+				unname(drops, drop, &dead);
+			}
+			r = 0;
+		}
+	}
+	bury(&dead);
+	return r;
+}
+
+void fs_drops_set_times(struct fs_drops *drops, uint64_t ino, const struct timespec *atime,
+	const struct timespec *mtime)
+{
+	struct fs_drop *drop;
+
+	LOCKED(&drops->lock);
+	drop = find_ino(drops, ino);
+	if (drop && atime)
+		drop->atime = *atime;
+	if (drop && mtime)
+		drop->mtime = *mtime;
+}
+
+static struct fs_tmp *find_tmp(struct fs_drops *drops, uint64_t module)
+{
+	struct fs_tmp *tmp;
+
+	TAILQ_FOREACH (tmp, &drops->tmps, link)
+		if (tmp->module == module)
+			return tmp;
+	return NULL;
+}
+
+bool fs_drops_has_tmp(struct fs_drops *drops, uint64_t module)
+{
+	LOCKED(&drops->lock);
+	return find_tmp(drops, module);
+}
+
+int fs_drops_mkdir(struct fs_drops *drops, uint64_t module)
+{
+	struct fs_tmp *tmp;
+
+	LOCKED(&drops->lock);
+	if (find_tmp(drops, module))
+		return -EEXIST;
+	tmp = calloc(1, sizeof(*tmp));
+	if (!tmp)
+		return -ENOMEM;
+	tmp->module = module;
+	TAILQ_INSERT_TAIL(&drops->tmps, tmp, link);
+	return 0;
+}
+
+static void remove_tmp(struct fs_drops *drops, uint64_t module)
+{
+	struct fs_tmp *tmp = find_tmp(drops, module);
+
+	if (tmp) {
+		TAILQ_REMOVE(&drops->tmps, tmp, link);
+		free(tmp);
+	}
+}
+
+int fs_drops_rmdir(struct fs_drops *drops, uint64_t module)
+{
+	struct fs_place place = {.module = module, .tmp = true};
+	struct fs_drop *drop;
+
+	LOCKED(&drops->lock);
+	if (!find_tmp(drops, module))
+		return -ENOENT;
+	TAILQ_FOREACH (drop, &drops->files, link)
+		if (drop->named && same(drop->place, place) && !is_superseded(drop))
+			return -ENOTEMPTY;
+	remove_tmp(drops, module);
+	return 0;
+}
+
+/* Takes the names away from every file that @dies says. */
+static void unname_if(struct fs_drops *drops,
+	bool (*dies)(const struct fs_drop *drop, uint64_t module), uint64_t module)
+{
+	struct fs_drop_list dead = TAILQ_HEAD_INITIALIZER(dead);
+
+	{
+		struct fs_drop *drop, *next;
+
+		LOCKED(&drops->lock);
+		for (drop = TAILQ_FIRST(&drops->files); drop; drop = next) {
+			next = TAILQ_NEXT(drop, link);
+			if (drop->named && dies(drop, module))
+				unname(drops, drop, &dead);
+		}
+	}
+	bury(&dead);
+}
+
+static bool superseded(const struct fs_drop *drop, uint64_t module)
+{
+	return is_superseded(drop);
+}
+
+static bool belongs(const struct fs_drop *drop, uint64_t module)
+{
+	return drop->place.module == module;
+}
+
+void fs_drops_sweep(struct fs_drops *drops)
+{
+	unname_if(drops, superseded, 0);
+}
+
+void fs_drops_leave(struct fs_drops *drops, uint64_t module)
+{
+	unname_if(drops, belongs, module);
+
+	LOCKED(&drops->lock);
+	remove_tmp(drops, module);
+}

@@ -1,0 +1,118 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fs.h"
+#include "handle.h"
+#include "notify.h"
+#include "ops.h"
+#include "watch.h"
+
+#define MAX_WRITE (1u << 20)
+
+/*
+ * What is absent is so on purpose. Extended attributes: the kernel makes ENOSYS into ENOTSUP, and asks no more. lseek
+ * and copy_file_range: it does them itself. access: default_permissions. Locks: it keeps them among its own processes.
+ */
+static void do_init(void *data, struct fuse_conn_info *conn)
+{
+	conn->max_write = MAX_WRITE;
+	conn->want &=
+		~(unsigned)FUSE_CAP_WRITEBACK_CACHE; /* order, and an error where it belongs */
+}
+
+const struct fuse_lowlevel_ops fs_operations = {
+	.init = do_init,
+	.lookup = fs_do_lookup,
+	.forget = fs_do_forget,
+	.forget_multi = fs_do_forget_multi,
+	.getattr = fs_do_getattr,
+	.setattr = fs_do_setattr,
+	.readlink = fs_do_readlink,
+	.mknod = fs_do_mknod,
+	.mkdir = fs_do_mkdir,
+	.unlink = fs_do_unlink,
+	.rmdir = fs_do_rmdir,
+	.symlink = fs_do_symlink,
+	.link = fs_do_link,
+	.rename = fs_do_rename,
+	.create = fs_do_create,
+	.open = fs_do_open,
+	.read = fs_do_read,
+	.write = fs_do_write,
+	.flush = fs_do_flush,
+	.fsync = fs_do_fsync,
+	.fallocate = fs_do_fallocate,
+	.release = fs_do_release,
+	.opendir = fs_do_opendir,
+	.readdir = fs_do_readdir,
+	.releasedir = fs_do_release,
+	.statfs = fs_do_statfs,
+};
+
+int fs_new(const struct fs_owner *owner, struct fs **ret_fs)
+{
+	struct fs *fs = calloc(1, sizeof(*fs));
+
+	if (!fs)
+		return -ENOMEM;
+	fs->uid = owner->uid;
+	fs->gid = owner->gid;
+	fs->umask = owner->umask;
+	clock_gettime(CLOCK_REALTIME, &fs->started);
+	fs_pool_init(&fs->pool);
+	fs_disks_init(&fs->disks);
+	fs_drops_init(&fs->drops);
+	pthread_mutex_init(&fs->handles_lock, NULL);
+	TAILQ_INIT(&fs->handles);
+	*ret_fs = fs;
+	return 0;
+}
+
+int fs_attach(struct fs *fs, struct cm4_fleet *fleet, struct fuse_session *session)
+{
+	int r;
+
+	fs->fleet = fleet;
+	fs->session = session;
+	r = fs_watch_new(&fs->watch);
+	if (r == 0)
+		r = fs_notify_new(fs, &fs->notify);
+	return r;
+}
+
+void fs_stop(struct fs *fs)
+{
+	fs_notify_free(fs->notify);
+	fs->notify = NULL;
+}
+
+void fs_free(struct fs *fs)
+{
+	if (!fs)
+		return;
+	fs_stop(fs);
+	fs_watch_free(fs->watch);
+	fs_handle_free_all(fs);
+	pthread_mutex_destroy(&fs->handles_lock);
+	fs_drops_fini(&fs->drops);
+	fs_disks_fini(&fs->disks);
+	fs_pool_fini(&fs->pool);
+	free(fs);
+}
+
+void fs_changed(void *data, struct cm4_module *module, enum cm4_change change)
+{
+	struct fs *fs = data;
+
+	switch (change) {
+	case CM4_CHANGE_LEFT:
+		fs_notify_left(fs->notify, cm4_module_id(module), cm4_module_name(module));
+		return;
+	case CM4_CHANGE_IMAGE:
+		fs_notify_sweep(fs->notify);
+		return;
+	case CM4_CHANGE_APPEARED:
+	case CM4_CHANGE_STATE:
+		return;
+	}
+}

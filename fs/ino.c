@@ -1,0 +1,35 @@
+#include <errno.h>
+
+#include "ino.h"
+
+#define MODULE_SHIFT 16
+#define DISK_BASE    0x100u
+
+uint64_t fs_ino_encode(struct fs_ino ino)
+{
+	uint64_t low = ino.kind == FS_KIND_DISK ? DISK_BASE + ino.index : (unsigned)ino.kind;
+
+	return ino.module << MODULE_SHIFT | low;
+}
+
+int fs_ino_decode(uint64_t number, struct fs_ino *ret_ino)
+{
+	struct fs_ino ino = {.module = number >> MODULE_SHIFT};
+	unsigned low = number & 0xffff;
+
+	if (number & FS_INO_DROP) {
+		*ret_ino = (struct fs_ino){.kind = FS_KIND_DROP};
+		return 0;
+	}
+
+	if (low >= DISK_BASE && low < DISK_BASE + FS_INO_DISKS_MAX) {
+		ino.kind = FS_KIND_DISK;
+		ino.index = low - DISK_BASE;
+	} else if (low >= FS_KIND_DIR && low < FS_KIND_DISK) {
+		ino.kind = (enum fs_kind)low;
+	} else {
+		return -ESTALE;
+	}
+	*ret_ino = ino;
+	return 0;
+}

@@ -1,0 +1,128 @@
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cm4fs/log.h>
+
+#include "daemon.h"
+#include "mount.h"
+#include "options.h"
+#include "payload/payload.h"
+#include "seam/backend.h"
+#include "server.h"
+#include "sim/sim.h"
+#include "util/cleanup.h"
+
+/* The composition: the only place that knows which backend there is. */
+
+#define STATUS_FAILED 1
+#define STATUS_USAGE  2
+#define MESSAGE_MAX   512
+
+static void print_libfuse(enum fuse_log_level level, const char *format, va_list args)
+{
+	char line[1024];
+	size_t length;
+
+	vsnprintf(line, sizeof(line), format, args);
+	length = strlen(line);
+	while (length && line[length - 1] == '\n')
+		line[--length] = '\0';
+	cm4_log((int)level, "%s", line);
+}
+
+/* What boot files there are: those asked for, else the stand-in, for every module is simulated. */
+static int open_payload(const struct fs_options *options, struct payload **ret_payload)
+{
+	char message[MESSAGE_MAX] = "";
+	int r;
+
+	if (!options->payload)
+		return sim_payload_new(ret_payload);
+	r = payload_open(options->payload, ret_payload, message, sizeof(message));
+	if (r < 0)
+		cm4_log(LOG_ERR, "%s", message);
+	return r;
+}
+
+static int open_backend(const struct fs_options *options, struct backend **ret_backend)
+{
+	char message[MESSAGE_MAX] = "";
+	struct sim_spec *spec;
+	int r = sim_spec_parse(
+		options->simulate ? options->simulate : "1", &spec, message, sizeof(message));
+
+	if (r == 0)
+		r = sim_backend_new(spec, ret_backend, message, sizeof(message));
+	if (r < 0)
+		cm4_log(LOG_ERR, "%s", *message ? message : strerror(-r));
+	return r;
+}
+
+static int serve(const struct fs_options *options, const char *mountpoint, struct fs_daemon *daemon)
+{
+	struct cm4_fleet_config config = {
+		.autoboot = options->autoboot,
+		.ports = (const char *const *)options->ports,
+	};
+	int status = STATUS_FAILED;
+
+	if (open_payload(options, &config.payload) == 0 &&
+		open_backend(options, &config.backend) == 0)
+		status = fs_serve(options, mountpoint, daemon, &config);
+	if (config.backend)
+		config.backend->ops->free(config.backend);
+	payload_free(config.payload);
+	return status;
+}
+
+static int run(const struct fs_options *options)
+{
+	_cleanup_free_ char *mountpoint = NULL;
+	char message[MESSAGE_MAX];
+	struct fs_daemon daemon;
+	int status = STATUS_FAILED;
+
+	if (!options->simulated) {
+		cm4_log(LOG_ERR, "this version drives simulated modules only: give --simulate");
+		return STATUS_FAILED;
+	}
+	if (fs_mount_check(options->mountpoint, &mountpoint, message, sizeof(message)) < 0) {
+		cm4_log(LOG_ERR, "%s", message);
+		return STATUS_FAILED;
+	}
+	if (fs_daemon_begin(&daemon, options->foreground, &status))
+		status = serve(options, mountpoint, &daemon);
+	return status;
+}
+
+static int answer(const struct fs_options *options)
+{
+	if (options->help)
+		fs_options_help();
+	else if (options->version)
+		printf("cm4fs %s, libfuse %s\n", CM4FS_VERSION, fuse_pkgversion());
+	else
+		sim_spec_help(stdout);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct fs_options options;
+	int status, r;
+
+	fuse_set_log_func(print_libfuse);
+	r = fs_options_parse(argc, argv, &options);
+	cm4_log_set_debug(options.debug);
+	if (r < 0)
+		status = STATUS_USAGE;
+	else if (fs_options_ask(&options))
+		status = answer(&options);
+	else
+		status = run(&options);
+	fs_options_fini(&options);
+	return status;
+}

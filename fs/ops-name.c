@@ -1,0 +1,244 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cm4fs/log.h>
+
+#include "fs.h"
+#include "name.h"
+#include "ops.h"
+#include "tree.h"
+
+#define TMP_NAME ".~tmp~"
+
+void fs_do_lookup(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
+{
+	_cleanup_node_ struct fs_node parent = {0};
+	_cleanup_node_ struct fs_node node = {0};
+	struct fs *fs = fs_of(req);
+	struct fuse_entry_param entry;
+	int r = fs_node_get(fs, parent_ino, &parent);
+
+	if (r == 0)
+		r = fs_node_lookup(fs, &parent, name, &node);
+	if (r == 0) {
+		r = fs_node_entry(fs, &node, &entry);
+		if (r < 0)
+			fs_node_forget(fs, &node);
+	}
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else if (fuse_reply_entry(req, &entry) < 0)
+		fs_node_forget(fs, &node);
+}
+
+static void forget(struct fs *fs, fuse_ino_t ino, uint64_t n)
+{
+	struct fs_ino id;
+
+	if (fs_ino_decode(ino, &id) == 0 && id.kind == FS_KIND_DROP)
+		fs_drops_forget(&fs->drops, ino, n);
+}
+
+void fs_do_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+	forget(fs_of(req), ino, n);
+	fuse_reply_none(req);
+}
+
+void fs_do_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		forget(fs_of(req), forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+void fs_do_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	_cleanup_node_ struct fs_node node = {0};
+	char target[CM4_NAME_MAX + 3];
+	int r = fs_node_get(fs_of(req), ino, &node);
+
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	if (node.id.kind != FS_KIND_LINK || !node.module) {
+		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	fs_node_target(&node, target);
+	fuse_reply_readlink(req, target);
+}
+
+void fs_do_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	fuse_reply_err(req, EPERM);
+}
+
+void fs_do_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
+{
+	fuse_reply_err(req, EPERM);
+}
+
+void fs_do_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	fuse_reply_err(req, EPERM);
+}
+
+/* rsync --delay-updates keeps finished files in .~tmp~ and moves them all at once; nothing else is a directory. */
+void fs_do_mkdir(fuse_req_t req, fuse_ino_t parent_ino, const char *name, mode_t mode)
+{
+	_cleanup_node_ struct fs_node parent = {0};
+	_cleanup_node_ struct fs_node node = {0};
+	struct fs *fs = fs_of(req);
+	struct fuse_entry_param entry;
+	int r = fs_node_get(fs, parent_ino, &parent);
+
+	if (r == 0 && (parent.id.kind != FS_KIND_DIR || !parent.module || strcmp(name, TMP_NAME)))
+		r = -EPERM;
+	if (r == 0)
+		r = fs_drops_mkdir(&fs->drops, parent.id.module);
+	if (r == 0)
+		r = fs_node_lookup(fs, &parent, name, &node);
+	if (r == 0)
+		r = fs_node_entry(fs, &node, &entry);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		fuse_reply_entry(req, &entry);
+}
+
+static int rmdir_module(struct fs *fs, const char *name)
+{
+	struct cm4_module *module = cm4_fleet_find_name(fs->fleet, name);
+	int r;
+
+	if (!module)
+		return -EPERM;
+	r = cm4_fleet_forget(fs->fleet, module);
+	cm4_module_unref(module);
+	return r;
+}
+
+void fs_do_rmdir(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
+{
+	_cleanup_node_ struct fs_node parent = {0};
+	struct fs *fs = fs_of(req);
+	int r = fs_node_get(fs, parent_ino, &parent);
+
+	if (r < 0)
+		;
+	else if (parent_ino == FUSE_ROOT_ID)
+		r = rmdir_module(fs, name);
+	else if (parent.id.kind == FS_KIND_DIR && !strcmp(name, TMP_NAME))
+		r = fs_drops_rmdir(&fs->drops, parent.id.module);
+	else
+		r = -EPERM;
+	fuse_reply_err(req, -r);
+}
+
+/* The dropped file @name; a name of ours may not be renamed. */
+static int source(
+	struct fs *fs, const struct fs_node *parent, const char *name, char ret_disk[CM4_DISK_MAX])
+{
+	_cleanup_node_ struct fs_node node = {0};
+	int r = fs_node_lookup(fs, parent, name, &node);
+
+	if (r < 0)
+		return r;
+	fs_node_forget(fs, &node);
+	if (node.id.kind != FS_KIND_DROP)
+		return -EPERM;
+	strcpy(ret_disk, node.drop.disk);
+	return 0;
+}
+
+/* The image stays on the disk: programs unlink what they could not open, and try again. */
+void fs_do_unlink(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
+{
+	_cleanup_node_ struct fs_node parent = {0};
+	struct fs *fs = fs_of(req);
+	char disk[CM4_DISK_MAX];
+	struct fs_place place;
+	int r = fs_node_get(fs, parent_ino, &parent);
+
+	if (r == 0)
+		r = source(fs, &parent, name, disk);
+	if (r == 0)
+		r = fs_node_place(&parent, &place);
+	if (r == 0)
+		r = fs_drops_unlink(&fs->drops, place, name);
+	fuse_reply_err(req, -r);
+}
+
+/*
+ * What a file may be renamed to. @ret_disk: the name is that of a disk which is there, and the file becomes it (GLib and
+ * rsync write a temporary file and rename it over mmcblk0.img); @disk is where the file's bytes are, for a rename does
+ * not move them.
+ */
+static int judge_target(struct fs *fs, const struct fs_node *parent, const char *name,
+	const char *disk, unsigned flags, bool *ret_disk)
+{
+	_cleanup_node_ struct fs_node node = {0};
+	enum fs_name kind = fs_name_judge(name, NULL);
+	bool exists;
+	int r = fs_name_error(kind);
+
+	if (r < 0)
+		return r;
+	exists = fs_node_lookup(fs, parent, name, &node) == 0;
+	if (exists)
+		fs_node_forget(fs, &node);
+	if (exists && (flags & RENAME_NOREPLACE))
+		return -EEXIST;
+	if (exists && node.id.kind != FS_KIND_DISK && node.id.kind != FS_KIND_DROP)
+		return -EPERM;
+	if (kind == FS_NAME_DISK && !exists && parent->id.kind == FS_KIND_DIR)
+		return -ENXIO;
+	*ret_disk = exists && node.id.kind == FS_KIND_DISK;
+	return *ret_disk && strcmp(node.disk, disk) ? -EXDEV : 0;
+}
+
+static int rename_file(struct fs *fs, const struct fs_node *from, const char *name,
+	const struct fs_node *to, const char *to_name, unsigned flags)
+{
+	struct fs_drop_view view = {0};
+	struct fs_place from_place, to_place;
+	char disk[CM4_DISK_MAX];
+	bool becomes_disk;
+	int r = source(fs, from, name, disk);
+
+	if (r < 0)
+		return r;
+	if (flags & ~RENAME_NOREPLACE)
+		return -EINVAL;
+	if (fs_node_place(from, &from_place) < 0 || fs_node_place(to, &to_place) < 0)
+		return -EPERM;
+	if (from_place.module != to_place.module)
+		return -EXDEV;
+	r = judge_target(fs, to, to_name, disk, flags, &becomes_disk);
+	if (r == 0)
+		r = fs_drops_rename(&fs->drops, from_place, name, to_place,
+			becomes_disk ? NULL : to_name, &view);
+	if (r == 0)
+		r = cm4_image_rename(
+			view.image, to_name); /* repeats the image's error, if it has one */
+	fs_drop_view_put(&view);
+	return r;
+}
+
+void fs_do_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent,
+	const char *to_name, unsigned flags)
+{
+	_cleanup_node_ struct fs_node from = {0};
+	_cleanup_node_ struct fs_node to = {0};
+	struct fs *fs = fs_of(req);
+	int r = fs_node_get(fs, parent, &from);
+
+	if (r == 0)
+		r = fs_node_get(fs, to_parent, &to);
+	if (r == 0)
+		r = rename_file(fs, &from, name, &to, to_name, flags);
+	fuse_reply_err(req, -r);
+}

@@ -1,0 +1,272 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cm4fs/log.h>
+
+#include "fs.h"
+#include "handle.h"
+#include "name.h"
+#include "ops.h"
+#include "tree.h"
+
+/*
+ * Everything is direct_io: a write comes as the program made it, in order and at once, and what a read answers is
+ * what is there now.
+ */
+
+/* That an image goes to when its name says nothing else. */
+#define FIRST_DISK "mmcblk0"
+
+static bool is_writing(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* Texts are read only, whoever asks; control is written, and says so by its mode. */
+static int open_text(
+	struct fs *fs, const struct fs_node *node, int flags, struct fs_handle **ret_handle)
+{
+	struct fs_text text = {0};
+	struct fs_handle *handle;
+
+	if (node->id.kind != FS_KIND_CONTROL && (is_writing(flags) || (flags & O_TRUNC)))
+		return -EPERM;
+	if ((flags & O_ACCMODE) != O_WRONLY) {
+		int r = fs_node_text(fs, node, &text);
+
+		if (r < 0)
+			return r;
+	}
+	handle = fs_handle_new(
+		fs, node->ino, node->module ? cm4_module_ref(node->module) : NULL, NULL, false);
+	if (!handle) {
+		free(text.data);
+		return -ENOMEM;
+	}
+	handle->text = text;
+	*ret_handle = handle;
+	return 0;
+}
+
+/* Takes @image over. */
+static int open_image(struct fs *fs, const struct fs_node *node, struct cm4_image *image, int flags,
+	struct fs_handle **ret_handle)
+{
+	struct cm4_module *module = node->module ? cm4_module_ref(node->module) : NULL;
+	struct fs_handle *handle = fs_handle_new(fs, node->ino, module, image, is_writing(flags));
+
+	if (!handle) {
+		cm4_image_unref(image);
+		cm4_module_unref(module);
+		return -ENOMEM;
+	}
+	*ret_handle = handle;
+	return 0;
+}
+
+static int open_drop(
+	struct fs *fs, const struct fs_node *node, int flags, struct fs_handle **ret_handle)
+{
+	if (flags & O_TRUNC)
+		cm4_image_restart(node->drop.image);
+	return open_image(fs, node, cm4_image_ref(node->drop.image), flags, ret_handle);
+}
+
+/* A disk by its own name: with O_TRUNC it is flashed, without it is the disk as it is. */
+static int open_disk(
+	struct fs *fs, const struct fs_node *node, int flags, struct fs_handle **ret_handle)
+{
+	bool flash = flags & O_TRUNC;
+	struct cm4_image *image;
+	char label[CM4_DISK_MAX + sizeof(".img")];
+	int r;
+
+	if (!node->module)
+		return -ENODEV;
+	snprintf(label, sizeof(label), "%s.img", node->disk);
+	r = flash ? cm4_module_drop(node->module, node->disk, label, &image)
+		  : cm4_module_raw(node->module, node->disk, &image);
+	if (r == 0)
+		r = open_image(fs, node, image, flags, ret_handle);
+	if (r == 0) {
+		(*ret_handle)->flash = flash;
+		strcpy((*ret_handle)->disk, node->disk);
+	}
+	return r;
+}
+
+static int open_node(
+	struct fs *fs, const struct fs_node *node, int flags, struct fs_handle **ret_handle)
+{
+	switch (node->id.kind) {
+	case FS_KIND_DROP:
+		return open_drop(fs, node, flags, ret_handle);
+	case FS_KIND_DISK:
+		return open_disk(fs, node, flags, ret_handle);
+	case FS_KIND_README:
+	case FS_KIND_STATUS:
+	case FS_KIND_DETAILS:
+	case FS_KIND_FAIL:
+	case FS_KIND_LOG:
+	case FS_KIND_CONTROL:
+		return open_text(fs, node, flags, ret_handle);
+	case FS_KIND_DIR:
+	case FS_KIND_BY_PORT:
+	case FS_KIND_TMP:
+		return -EISDIR;
+	case FS_KIND_LINK:
+		return -ELOOP;
+	}
+	return -ESTALE;
+}
+
+static void set_handle(struct fuse_file_info *fi, struct fs_handle *handle)
+{
+	fi->fh = (uintptr_t)handle;
+	fi->direct_io = 1;
+}
+
+void fs_do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	_cleanup_node_ struct fs_node node = {0};
+	struct fs *fs = fs_of(req);
+	struct fs_handle *handle;
+	int r = fs_node_get(fs, ino, &node);
+
+	if (r == 0)
+		r = open_node(fs, &node, fi->flags, &handle);
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	set_handle(fi, handle);
+	if (fuse_reply_open(req, fi) < 0) /* interrupted: nobody will release it */
+		fs_handle_free(fs, handle);
+}
+
+void fs_do_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	fs_handle_free(fs_of(req), (struct fs_handle *)(uintptr_t)fi->fh);
+	fuse_reply_err(req, 0);
+}
+
+/*
+ * The disk that a new file is for. A temporary name says whose place it will take, but for GLib's: that program opens
+ * the file which it is going to replace first, and has it open now.
+ */
+static int choose_disk(struct fs *fs, const struct fs_node *parent, const char *name,
+	enum fs_name kind, char disk[CM4_DISK_MAX])
+{
+	_cleanup_node_ struct fs_node node = {0};
+	char label[CM4_DISK_MAX + sizeof(".img")];
+	int r;
+
+	if (kind != FS_NAME_DISK) {
+		strcpy(disk, FIRST_DISK);
+		if (!strncmp(name, ".goutputstream-", strlen(".goutputstream-")))
+			fs_handle_find_raw(fs, parent->id.module, disk);
+		return 0;
+	}
+	snprintf(label, sizeof(label), "%s.img", disk);
+	r = fs_node_lookup(fs,
+		&(struct fs_node){
+			.id = {FS_KIND_DIR, parent->id.module, 0}, .module = parent->module},
+		label, &node);
+	return r < 0 ? -ENXIO : 0;
+}
+
+static int create_image(struct fs *fs, const struct fs_node *parent, const char *name,
+	char disk[CM4_DISK_MAX], struct cm4_image **ret_image)
+{
+	enum fs_name kind = fs_name_judge(name, disk);
+	int r = fs_name_error(kind);
+
+	if (r == -EOPNOTSUPP)
+		cm4_log(LOG_WARNING, "%s: %s: this version takes no %s, and does not flash one",
+			cm4_module_name(parent->module), FS_UTF8(name),
+			kind == FS_NAME_BOOT ? "boot files" : "files that go with an image");
+	if (r < 0)
+		return r;
+	r = choose_disk(fs, parent, name, kind, disk);
+	if (r < 0)
+		return r;
+	/* The first disk need not be there yet: the module boots at the first byte. */
+	return cm4_module_drop(
+		parent->module, strcmp(disk, FIRST_DISK) ? disk : NULL, name, ret_image);
+}
+
+static int create_drop(
+	struct fs *fs, const struct fs_node *parent, const char *name, struct fs_node *ret_node)
+{
+	struct fs_node node = {.id.kind = FS_KIND_DROP};
+	struct cm4_image *image;
+	char disk[CM4_DISK_MAX];
+	struct fs_place place;
+	int r = fs_node_place(parent, &place);
+
+	if (r < 0)
+		return r;
+	if (strlen(name) >= CM4_LABEL_MAX)
+		return -ENAMETOOLONG;
+	r = create_image(fs, parent, name, disk, &image);
+	if (r < 0)
+		return r;
+	r = fs_drops_add(&fs->drops, place, name, disk, image, &node.drop);
+	cm4_image_unref(image);
+	if (r < 0)
+		return r;
+	node.ino = node.drop.ino;
+	node.module = cm4_module_ref(parent->module);
+	*ret_node = node;
+	return 0;
+}
+
+/* O_CREAT of a name that was not there a moment ago: it may be there by now. */
+static int create(struct fs *fs, const struct fs_node *parent, const char *name, int flags,
+	struct fs_node *ret_node)
+{
+	int r = fs_node_lookup(fs, parent, name, ret_node);
+
+	if (r == -ENOENT)
+		return create_drop(fs, parent, name, ret_node);
+	if (r == 0 && (flags & O_EXCL)) {
+		fs_node_forget(fs, ret_node);
+		return -EEXIST;
+	}
+	return r;
+}
+
+void fs_do_create(fuse_req_t req, fuse_ino_t parent_ino, const char *name, mode_t mode,
+	struct fuse_file_info *fi)
+{
+	_cleanup_node_ struct fs_node parent = {0};
+	_cleanup_node_ struct fs_node node = {0};
+	struct fs *fs = fs_of(req);
+	struct fs_handle *handle = NULL;
+	struct fuse_entry_param entry;
+	int r = fs_node_get(fs, parent_ino, &parent);
+
+	if (r == 0)
+		r = create(fs, &parent, name, fi->flags, &node);
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	r = open_node(fs, &node, fi->flags, &handle);
+	if (r == 0)
+		r = fs_node_entry(fs, &node, &entry);
+	if (r < 0) {
+		fs_handle_free(fs, handle);
+		fs_node_forget(fs, &node);
+		fuse_reply_err(req, -r);
+		return;
+	}
+	set_handle(fi, handle);
+	if (fuse_reply_create(req, &entry, fi) < 0) {
+		fs_handle_free(fs, handle);
+		fs_node_forget(fs, &node);
+	}
+}

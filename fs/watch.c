@@ -1,0 +1,172 @@
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "op.h"
+#include "proc.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "watch.h"
+
+#define LOOK_AGAIN_MS 100
+
+/* A request that is nearly done is not worth an EINTR, which not every program takes well. */
+#define GRACE_MS 300
+
+TAILQ_HEAD(op_list, fs_op);
+
+struct fs_watch {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	struct op_list inbox; /* under the lock; each with a reference */
+	bool stop;
+
+	struct op_list watched; /* the thread's own */
+};
+
+/*
+ * A deadly signal ends everything at once: the process cannot go before we let go of its request. A close or a
+ * sync goes on through anything else. Of other requests, a signal that the program handles is worth an EINTR after
+ * a moment, so that Ctrl-C works in a program that tidies up; the flash goes on, and most programs write again. A
+ * stop (Ctrl-Z) has no handler, and comes into force when the request is done.
+ */
+bool fs_watch_verdict(bool closing, uint64_t waited_ms, const struct fs_signals *signals)
+{
+	if (signals && fs_signals_kill(signals))
+		return true;
+	if (closing || waited_ms < GRACE_MS)
+		return false;
+	return !signals || fs_signals_handled(signals);
+}
+
+static bool is_closing(const struct fs_op *op)
+{
+	return op->image && (op->io.kind == CM4_IO_FLUSH || op->io.kind == CM4_IO_SYNC);
+}
+
+static bool look_at(const struct fs_op *op)
+{
+	struct fs_signals signals;
+	bool known = fs_proc_signals(op->pid, &signals) == 0;
+
+	return fs_watch_verdict(
+		is_closing(op), clock_ms() - op->interrupted_ms, known ? &signals : NULL);
+}
+
+static void look_at_all(struct fs_watch *watch)
+{
+	struct fs_op *op, *next;
+
+	for (op = TAILQ_FIRST(&watch->watched); op; op = next) {
+		bool done = atomic_load(&op->replied);
+
+		next = TAILQ_NEXT(op, link);
+		if (!done && look_at(op)) {
+			fs_op_give_up(op);
+			done = true;
+		}
+		if (done) {
+			TAILQ_REMOVE(&watch->watched, op, link);
+			fs_op_unref(op);
+		}
+	}
+}
+
+static void *run(void *data)
+{
+	struct fs_watch *watch = data;
+
+	for (;;) {
+		uint64_t deadline = TAILQ_EMPTY(&watch->watched)
+					    ? UINT64_MAX
+					    : clock_ns() + LOOK_AGAIN_MS * NS_PER_MS;
+
+		{
+			LOCKED(&watch->lock);
+			while (TAILQ_EMPTY(&watch->inbox) && !watch->stop)
+				if (cond_wait_until(&watch->cond, &watch->lock, deadline) ==
+					ETIMEDOUT)
+					break;
+			if (watch->stop)
+				return NULL;
+			TAILQ_CONCAT(&watch->watched, &watch->inbox, link);
+		}
+		look_at_all(watch);
+	}
+}
+
+int fs_watch_new(struct fs_watch **ret_watch)
+{
+	struct fs_watch *watch = calloc(1, sizeof(*watch));
+	int r;
+
+	if (!watch)
+		return -ENOMEM;
+	TAILQ_INIT(&watch->inbox);
+	TAILQ_INIT(&watch->watched);
+	pthread_mutex_init(&watch->lock, NULL);
+	cond_init(&watch->cond);
+	r = -pthread_create(&watch->thread, NULL, run, watch);
+	if (r < 0) {
+		pthread_cond_destroy(&watch->cond);
+		pthread_mutex_destroy(&watch->lock);
+		free(watch);
+		return r;
+	}
+	*ret_watch = watch;
+	return 0;
+}
+
+static void drop_all(struct op_list *list)
+{
+	struct fs_op *op;
+
+	while ((op = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, op, link);
+		fs_op_unref(op);
+	}
+}
+
+void fs_watch_free(struct fs_watch *watch)
+{
+	if (!watch)
+		return;
+	{
+		LOCKED(&watch->lock);
+		watch->stop = true;
+		pthread_cond_signal(&watch->cond);
+	}
+	pthread_join(watch->thread, NULL);
+	drop_all(&watch->inbox);
+	drop_all(&watch->watched);
+	pthread_cond_destroy(&watch->cond);
+	pthread_mutex_destroy(&watch->lock);
+	free(watch);
+}
+
+/* The core must have a request before it can be told to give it up. Under the lock. */
+static void take_if_due(struct fs_watch *watch, struct fs_op *op)
+{
+	if (!op->submitted || !op->interrupted || atomic_load(&op->replied))
+		return;
+	op->interrupted_ms = clock_ms();
+	TAILQ_INSERT_TAIL(&watch->inbox, fs_op_ref(op), link);
+	pthread_cond_signal(&watch->cond);
+}
+
+void fs_watch_interrupted(struct fs_watch *watch, struct fs_op *op)
+{
+	LOCKED(&watch->lock);
+	if (op->interrupted)
+		return;
+	op->interrupted = true;
+	take_if_due(watch, op);
+}
+
+void fs_watch_submitted(struct fs_watch *watch, struct fs_op *op)
+{
+	LOCKED(&watch->lock);
+	op->submitted = true;
+	take_if_due(watch, op);
+}

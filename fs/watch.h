@@ -1,0 +1,28 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fs_op;
+struct fs_signals;
+struct fs_watch;
+
+/*
+ * A thread that looks after requests whose caller was interrupted, and decides when to give them up. The kernel
+ * says once that there is a signal, and not which; a harmless one may be followed by a deadly one of which we hear
+ * nothing. So an interrupted request is looked at again until it is done.
+ *
+ * Thread: new and free are the composition's, the rest for any. Locks: its own, under a request's.
+ */
+int fs_watch_new(struct fs_watch **ret_watch); /* 0 or -errno */
+void fs_watch_free(struct fs_watch *watch); /* every request has been answered; NULL is accepted */
+
+/* Each takes what references it needs. In either order, or only one of them. */
+void fs_watch_interrupted(struct fs_watch *watch, struct fs_op *op);
+void fs_watch_submitted(struct fs_watch *watch, struct fs_op *op);
+
+/*
+ * Whether to give a request up (pure). @signals: NULL where the caller cannot be read. @closing: a FLUSH or an
+ * fsync, which a program takes as the truth about its data and rarely tries again.
+ */
+bool fs_watch_verdict(bool closing, uint64_t waited_ms, const struct fs_signals *signals);
