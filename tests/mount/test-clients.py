@@ -52,7 +52,6 @@ CLIENTS = {
     "busybox cp": 'busybox cp "$src" "$dst"',
     "busybox dd": 'busybox dd if="$src" of="$dst" bs=1M 2>/dev/null',
     "ddrescue": 'ddrescue -q --force "$src" "$dst"',
-    "ddrescue -S": 'ddrescue -q -S --force "$src" "$dst"',
 }
 
 # One of each way to write: order, holes, unaligned, direct, fsync, rename, reopening.

@@ -208,7 +208,7 @@ with Rig(f"count=2:{FAST}") as rig:
         assert IMAGE_KEYS <= status.keys(), IMAGE_KEYS - status.keys()
         size = os.path.getsize(image)
         same("name", status["name"], "os.img")
-        same("bytes_in", status["bytes_in"], size)
+        assert 0 < status["bytes_in"] <= size, status  # cp passes its holes over
         assert status["bytes_written"] >= size, status
         same("whole", status["whole"], True)
 
@@ -219,7 +219,8 @@ with Rig(f"count=2:{FAST}") as rig:
     @case("RENAME_NOREPLACE does not replace")
     def _():
         run("cp", image, rig.module("other.img"))
-        run("mv", "-n", rig.module("other.img"), rig.module("byte.img"), status=None)
+        create(rig.module("taken.img"))
+        run("mv", "-n", rig.module("other.img"), rig.module("taken.img"), status=None)
         run("cmp", image, rig.module("other.img"))
 
     @case("clear forgets the last image, and boots nothing")
