@@ -15,8 +15,8 @@ const char *fs_clean_ascii(const char *in, char *out, size_t size)
 }
 
 /*
- * Length of the UTF-8 character at @in that may be shown as it is; 0 for none: a control character, an overlong
- * form, a surrogate, a value past U+10FFFF, or no UTF-8 at all.
+ * Length of the UTF-8 character at @in that may be shown as it is; 0 for none: a control
+ * character, an overlong form, a surrogate, a value past U+10FFFF, or no UTF-8 at all.
  */
 static size_t character(const unsigned char *in)
 {

@@ -18,9 +18,10 @@
 #define SECTOR	  512
 
 /*
- * Names that are always there are kept by the kernel, so that they stay within reach while it waits for a write with
- * the directory's lock in hand; the notifier takes them back. Names that come and go are asked for each time, which
- * needs no lock once they are known. Attributes are asked for each time, but a directory's, which every path walks.
+ * Names that are always there are kept by the kernel, so that they stay within reach while it
+ * waits for a write with the directory's lock in hand; the notifier takes them back. Names that
+ * come and go are asked for each time, which needs no lock once they are known. Attributes are
+ * asked for each time, but a directory's, which every path walks.
  */
 #define LONG_TIMEOUT 86400.0
 #define DIR_TIMEOUT  1.0
@@ -108,8 +109,8 @@ static void set_image(struct stat *st, struct cm4_image *image)
 }
 
 /*
- * A disk is as large as it is; but while it is being flashed under its own name, its writer sees what it wrote, as
- * of any file that it has just truncated.
+ * A disk is as large as it is; but while it is being flashed under its own name, its writer sees
+ * what it wrote, as of any file that it has just truncated.
  */
 static int stat_disk(struct fs *fs, const struct fs_node *node, struct stat *st)
 {

@@ -7,11 +7,12 @@
 #include "ino.h"
 
 /*
- * The names of disks that were ever seen, each with a number for inodes. By name and not by position: a
- * position could stand for another disk after the next boot, and the wrong disk would be erased.
+ * The names of disks that were ever seen, each with a number for inodes. By name and not by
+ * position: a position could stand for another disk after the next boot, and the wrong disk would
+ * be erased.
  *
- * Names come from the module, so a hostile one could invent them without end: there is room for a few, and no
- * name is shown that is not made of letters, digits, `-` and `_`.
+ * Names come from the module, so a hostile one could invent them without end: there is room for a
+ * few, and no name is shown that is not made of letters, digits, `-` and `_`.
  */
 struct fs_disks {
 	pthread_mutex_t lock; /* innermost: nothing is called under it */

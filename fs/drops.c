@@ -8,8 +8,9 @@
 #include "util/cleanup.h"
 
 /*
- * Few files and fewer modules: lists that are searched from end to end. What dies under the lock is buried after
- * it, for an image's last reference may be ours, and its end is not to be ours to wait for.
+ * Few files and fewer modules: lists that are searched from end to end. What dies under the lock
+ * is buried after it, for an image's last reference may be ours, and its end is not to be ours to
+ * wait for.
  */
 
 struct fs_drop {

@@ -10,10 +10,12 @@
 #include <cm4fs/module.h>
 
 /*
- * The dropped files: names for images, module by module. A file is here while it has a name or while the kernel
- * knows its inode number. An image that another has replaced on the disk loses its name.
+ * The dropped files: names for images, module by module. A file is here while it has a name or
+ * while the kernel knows its inode number. An image that another has replaced on the disk loses
+ * its name.
  *
- * Thread: any. Ownership: each file has a reference to its image; each view a reference of its own.
+ * Thread: any. Ownership: each file has a reference to its image; each view a reference of its
+ * own.
  */
 #define FS_DROPS_MAX 256 /* names in one module's directory */
 
@@ -51,8 +53,8 @@ void fs_drop_view_put(
 	struct fs_drop_view *view); /* a view that was never filled in, all zeros, is accepted */
 
 /*
- * A new file. 0 or -errno: EEXIST, ENOSPC (FS_DROPS_MAX), ENOMEM. The kernel is taken to know it: forget undoes
- * that, here and at lookup.
+ * A new file. 0 or -errno: EEXIST, ENOSPC (FS_DROPS_MAX), ENOMEM. The kernel is taken to know it:
+ * forget undoes that, here and at lookup.
  */
 int fs_drops_add(struct fs_drops *drops, struct fs_place place, const char *name, const char *disk,
 	struct cm4_image *image, struct fs_drop_view *ret_view);
@@ -64,7 +66,10 @@ int fs_drops_get(
 	struct fs_drops *drops, uint64_t ino, struct fs_drop_view *ret_view); /* 0 or -ESTALE */
 bool fs_drops_exists(struct fs_drops *drops, struct fs_place place, const char *name);
 
-/* Every name in @place, as long as @each returns true. @each is called under the lock: it only copies. */
+/*
+ * Every name in @place, as long as @each returns true. @each is called under the lock: it only
+ * copies.
+ */
 void fs_drops_each(struct fs_drops *drops, struct fs_place place,
 	bool (*each)(void *data, uint64_t ino, const char *name), void *data);
 
@@ -72,8 +77,8 @@ int fs_drops_unlink(
 	struct fs_drops *drops, struct fs_place place, const char *name); /* 0 or -ENOENT */
 
 /*
- * Gives a file another name, in the place of whatever has it now. A @to_name of NULL takes the name away: the
- * file has become a disk's. 0 or -ENOENT; the view is of the file.
+ * Gives a file another name, in the place of whatever has it now. A @to_name of NULL takes the
+ * name away: the file has become a disk's. 0 or -ENOENT; the view is of the file.
  */
 int fs_drops_rename(struct fs_drops *drops, struct fs_place from, const char *name,
 	struct fs_place to, const char *to_name, struct fs_drop_view *ret_view);

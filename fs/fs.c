@@ -10,8 +10,9 @@
 #define MAX_WRITE (1u << 20)
 
 /*
- * What is absent is so on purpose. Extended attributes: the kernel makes ENOSYS into ENOTSUP, and asks no more. lseek
- * and copy_file_range: it does them itself. access: default_permissions. Locks: it keeps them among its own processes.
+ * What is absent is so on purpose. Extended attributes: the kernel makes ENOSYS into ENOTSUP, and
+ * asks no more. lseek and copy_file_range: it does them itself. access: default_permissions.
+ * Locks: it keeps them among its own processes.
  */
 static void do_init(void *data, struct fuse_conn_info *conn)
 {

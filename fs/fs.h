@@ -18,10 +18,10 @@ TAILQ_HEAD(fs_handle_list, fs_handle);
 /*
  * The filesystem: what every request is served from.
  *
- * Threads: the loop's (loop.h) serve requests, and block in nothing; the watch (watch.h) looks after interrupted
- * ones; the notifier (notify.h) tells the kernel what has gone; core threads complete what they were given (op.h).
- * Locks: each member has its own, and none is held while another member, a reply or the fleet is called, but
- * that drops ask their images for attributes.
+ * Threads: the loop's (loop.h) serve requests, and block in nothing; the watch (watch.h) looks
+ * after interrupted ones; the notifier (notify.h) tells the kernel what has gone; core threads
+ * complete what they were given (op.h). Locks: each member has its own, and none is held while
+ * another member, a reply or the fleet is called, but that drops ask their images for attributes.
  */
 struct fs {
 	/* Constant once requests are served. */
@@ -43,8 +43,8 @@ struct fs {
 };
 
 /*
- * Thread: the composition's, in this order: new, the fleet made with fs_changed, attach, [requests], the fleet
- * stopped, stop, [loop stopped, unmounted], free.
+ * Thread: the composition's, in this order: new, the fleet made with fs_changed, attach,
+ * [requests], the fleet stopped, stop, [loop stopped, unmounted], free.
  */
 struct fs_owner {
 	uid_t uid;

@@ -12,8 +12,9 @@
 struct fs;
 
 /*
- * An open file or directory. The kernel keeps it open for as long as a request on it lives, so requests borrow it.
- * All are in a list, for at a lazy unmount those that are still open are never released.
+ * An open file or directory. The kernel keeps it open for as long as a request on it lives, so
+ * requests borrow it. All are in a list, for at a lazy unmount those that are still open are never
+ * released.
  */
 struct fs_handle {
 	TAILQ_ENTRY(fs_handle) link;
@@ -29,14 +30,23 @@ struct fs_handle {
 	struct fs_text text;
 };
 
-/* The handle takes over both references and, if there is an image, opens it. NULL: no memory; nothing taken. */
+/*
+ * The handle takes over both references and, if there is an image, opens it. NULL: no memory;
+ * nothing taken.
+ */
 struct fs_handle *fs_handle_new(struct fs *fs, uint64_t ino, struct cm4_module *module,
 	struct cm4_image *image, bool writable);
 void fs_handle_free(struct fs *fs, struct fs_handle *handle); /* closes; NULL is accepted */
 void fs_handle_free_all(struct fs *fs);
 
-/* The image through which @disk of @module is being flashed by its own name, with a reference; or NULL. */
+/*
+ * The image through which @disk of @module is being flashed by its own name, with a reference; or
+ * NULL.
+ */
 struct cm4_image *fs_handle_find_flash(struct fs *fs, uint64_t module, const char *disk);
 
-/* The disk of @module that is open by its own name for writing as it is. Whether there is one, and only one. */
+/*
+ * The disk of @module that is open by its own name for writing as it is. Whether there is one, and
+ * only one.
+ */
 bool fs_handle_find_raw(struct fs *fs, uint64_t module, char ret_disk[CM4_DISK_MAX]);

@@ -3,13 +3,13 @@
 #include <stdint.h>
 
 /*
- * Inode numbers. All but the dropped files have fixed names, so their numbers are computed: nothing is stored,
- * nothing is forgotten, and a number that outlives its module is found out by its module's id, which is never
- * used twice. Pure; any thread.
+ * Inode numbers. All but the dropped files have fixed names, so their numbers are computed:
+ * nothing is stored, nothing is forgotten, and a number that outlives its module is found out by
+ * its module's id, which is never used twice. Pure; any thread.
  *
- *	62         61 .............. 16  15 ... 0
- *	0          the module's id       kind        (id 0: the root's own files; the root is FUSE's 1)
- *	1          a counter: a dropped file, see drops.h
+ * 	62         61 .............. 16  15 ... 0
+ * 	0          the module's id       kind        (id 0: the root itself, FUSE's 1)
+ * 	1          a counter: a dropped file, see drops.h
  */
 enum fs_kind {
 	FS_KIND_DIR = 1, /* the root, or a module's directory */

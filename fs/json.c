@@ -6,8 +6,9 @@
 #include "text.h"
 
 /*
- * Keys and their order are the interface's. jansson gives NULL for a string that is no UTF-8, so everything
- * goes through the cleaners first; a NULL from anywhere makes json_pack fail, which is -ENOMEM in the end.
+ * Keys and their order are the interface's. jansson gives NULL for a string that is no UTF-8, so
+ * everything goes through the cleaners first; a NULL from anywhere makes json_pack fail, which is
+ * -ENOMEM in the end.
  */
 
 #define FORMAT_RAW "raw" /* no decoder yet: bytes go to the disk as they come */

@@ -16,9 +16,9 @@
 #include "util/clock.h"
 
 /*
- * A thread sleeps in read() on /dev/fuse. To end it, the session is marked as exited and the thread is sent a
- * signal that does nothing but end the read. The signal may come a moment before the thread enters read(), and
- * is lost then: it is sent again until the thread has ended.
+ * A thread sleeps in read() on /dev/fuse. To end it, the session is marked as exited and the
+ * thread is sent a signal that does nothing but end the read. The signal may come a moment before
+ * the thread enters read(), and is lost then: it is sent again until the thread has ended.
  */
 
 #define THREADS	      3

@@ -61,7 +61,7 @@ static int open_backend(const struct fs_options *options, struct backend **ret_b
 	return r;
 }
 
-static int serve(const struct fs_options *options, const char *mountpoint, struct fs_daemon *daemon)
+static int serve(struct fs_options *options, const char *mountpoint, struct fs_daemon *daemon)
 {
 	struct cm4_fleet_config config = {
 		.autoboot = options->autoboot,
@@ -78,7 +78,7 @@ static int serve(const struct fs_options *options, const char *mountpoint, struc
 	return status;
 }
 
-static int run(const struct fs_options *options)
+static int run(struct fs_options *options)
 {
 	_cleanup_free_ char *mountpoint = NULL;
 	char message[MESSAGE_MAX];

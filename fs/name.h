@@ -3,8 +3,9 @@
 #include <cm4fs/module.h>
 
 /*
- * What a new name in a module's directory asks for. Copying programs write under a temporary name first
- * (rsync's .NAME.XXXXXX, KIO's NAME.part); what they mean is NAME, so that is what is judged. Pure; any thread.
+ * What a new name in a module's directory asks for. Copying programs write under a temporary name
+ * first (rsync's .NAME.XXXXXX, KIO's NAME.part); what they mean is NAME, so that is what is
+ * judged. Pure; any thread.
  */
 enum fs_name {
 	FS_NAME_IMAGE,	 /* an image for the module's first disk */

@@ -13,8 +13,9 @@
 #include "util/cleanup.h"
 
 /*
- * Only names with a long timeout need this, and of those only a module's directory goes: with it goes all that is
- * cached below. A new name needs nothing, for the kernel keeps no note that a name was missing.
+ * Only names with a long timeout need this, and of those only a module's directory goes: with it
+ * goes all that is cached below. A new name needs nothing, for the kernel keeps no note that a
+ * name was missing.
  */
 
 struct left {

@@ -6,9 +6,9 @@ struct fs;
 struct fs_notify;
 
 /*
- * Tells the kernel what it keeps and should not any more. Telling waits for locks that the kernel holds while it waits
- * for our answers, so it is done by a thread that owes no answers: neither one that serves requests nor one that
- * completes them.
+ * Tells the kernel what it keeps and should not any more. Telling waits for locks that the kernel
+ * holds while it waits for our answers, so it is done by a thread that owes no answers: neither
+ * one that serves requests nor one that completes them.
  *
  * Thread: new and free are the composition's, the rest for any.
  */

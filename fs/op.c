@@ -9,12 +9,13 @@
 #include "watch.h"
 
 /*
- * An interrupt comes at any moment: before the core has the request, while it works on it, while its answer is
- * being sent. libfuse calls back under the request's own lock and frees the request at the reply, so
+ * An interrupt comes at any moment: before the core has the request, while it works on it, while
+ * its answer is being sent. libfuse calls back under the request's own lock and frees the request
+ * at the reply, so
  *
  * - the callback only hands the op to the watch, which acts from its own thread;
- * - the callback is taken back before the reply: that waits for one that is running, and none comes after it,
- *   so that the op, too, may be freed.
+ * - the callback is taken back before the reply: that waits for one that is running, and none
+ *   comes after it, so that the op, too, may be freed.
  */
 
 struct fs_op *fs_op_ref(struct fs_op *op)

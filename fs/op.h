@@ -21,8 +21,8 @@ enum fs_reply {
 /*
  * One request that the core answers in its own time.
  *
- * Ownership: two references, the submitter's, which ends with submit, and the core's, which ends when it
- * completes; the watch holds a third while it looks after an interrupted one.
+ * Ownership: two references, the submitter's, which ends with submit, and the core's, which ends
+ * when it completes; the watch holds a third while it looks after an interrupted one.
  */
 struct fs_op {
 	struct fs *fs;

@@ -8,7 +8,10 @@
 
 #define BLOCK 4096
 
-/* What statfs says of a place whose disk is not known: enough for every image, so that nobody gives up early. */
+/*
+ * What statfs says of a place whose disk is not known: enough for every image, so that nobody
+ * gives up early.
+ */
 #define UNKNOWN_BYTES (UINT64_C(2) << 40)
 
 void fs_do_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -16,7 +19,10 @@ void fs_do_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fs_tree_reply_attr(req, ino);
 }
 
-/* Owner and mode are ours; a program that sets them is told that it did. Times are kept where a person looks. */
+/*
+ * Owner and mode are ours; a program that sets them is told that it did. Times are kept where a
+ * person looks.
+ */
 static void set_times(struct fs *fs, const struct fs_node *node, const struct stat *attr, int which)
 {
 	const struct timespec *atime = NULL, *mtime = NULL;
@@ -64,7 +70,9 @@ static void truncate_image(
 	fs_op_submit(op);
 }
 
-/* By an open file if there is one (ftruncate); else the image is opened for this alone (truncate). */
+/*
+ * By an open file if there is one (ftruncate); else the image is opened for this alone (truncate).
+ */
 static void set_size(
 	fuse_req_t req, const struct fs_node *node, off_t size, struct fuse_file_info *fi)
 {

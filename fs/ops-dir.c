@@ -9,8 +9,8 @@
 #include "util/cleanup.h"
 
 /*
- * A listing is made when its reading begins, and again at each rewind, so that what one reader sees hangs together.
- * An entry's offset is where the next one begins.
+ * A listing is made when its reading begins, and again at each rewind, so that what one reader
+ * sees hangs together. An entry's offset is where the next one begins.
  */
 struct listing {
 	fuse_req_t req;

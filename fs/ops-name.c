@@ -86,7 +86,10 @@ void fs_do_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *n
 	fuse_reply_err(req, EPERM);
 }
 
-/* rsync --delay-updates keeps finished files in .~tmp~ and moves them all at once; nothing else is a directory. */
+/*
+ * rsync --delay-updates keeps finished files in .~tmp~ and moves them all at once; nothing else is
+ * a directory.
+ */
 void fs_do_mkdir(fuse_req_t req, fuse_ino_t parent_ino, const char *name, mode_t mode)
 {
 	_cleanup_node_ struct fs_node parent = {0};
@@ -173,9 +176,9 @@ void fs_do_unlink(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
 }
 
 /*
- * What a file may be renamed to. @ret_disk: the name is that of a disk which is there, and the file becomes it (GLib and
- * rsync write a temporary file and rename it over mmcblk0.img); @disk is where the file's bytes are, for a rename does
- * not move them.
+ * What a file may be renamed to. @ret_disk: the name is that of a disk which is there, and the
+ * file becomes it (GLib and rsync write a temporary file and rename it over mmcblk0.img); @disk is
+ * where the file's bytes are, for a rename does not move them.
  */
 static int judge_target(struct fs *fs, const struct fs_node *parent, const char *name,
 	const char *disk, unsigned flags, bool *ret_disk)

@@ -13,8 +13,8 @@
 #include "tree.h"
 
 /*
- * Everything is direct_io: a write comes as the program made it, in order and at once, and what a read answers is
- * what is there now.
+ * Everything is direct_io: a write comes as the program made it, in order and at once, and what a
+ * read answers is what is there now.
  */
 
 /* That an image goes to when its name says nothing else. */
@@ -154,8 +154,8 @@ void fs_do_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 }
 
 /*
- * The disk that a new file is for. A temporary name says whose place it will take, but for GLib's: that program opens
- * the file which it is going to replace first, and has it open now.
+ * The disk that a new file is for. A temporary name says whose place it will take, but for GLib's:
+ * that program opens the file which it is going to replace first, and has it open now.
  */
 static int choose_disk(struct fs *fs, const struct fs_node *parent, const char *name,
 	enum fs_name kind, char disk[CM4_DISK_MAX])

@@ -3,8 +3,8 @@
 #include <fuse_lowlevel.h>
 
 /*
- * What libfuse calls, on the loop's threads. None of it blocks: what takes time becomes an op (op.h). Arguments are
- * the kernel's, and valid to the return; each request is answered once.
+ * What libfuse calls, on the loop's threads. None of it blocks: what takes time becomes an op
+ * (op.h). Arguments are the kernel's, and valid to the return; each request is answered once.
  */
 
 /* ops-name.c */

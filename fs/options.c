@@ -13,8 +13,8 @@
 #include "options.h"
 
 /*
- * libfuse's parser splits -o at commas (`\,` is a comma) and matches each piece, and each option that stands alone,
- * against one table. So a long option is two entries, --NAME= and NAME=.
+ * libfuse's parser splits -o at commas (`\,` is a comma) and matches each piece, and each option
+ * that stands alone, against one table. So a long option is two entries, --NAME= and NAME=.
  */
 
 enum key {

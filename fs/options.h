@@ -27,8 +27,8 @@ struct fs_options {
 };
 
 /*
- * 0, or -EINVAL after a sentence on standard error, or -ENOMEM. Free with fs_options_fini in every case. Where help,
- * version or simulate "help" is asked for, the rest need not make sense.
+ * 0, or -EINVAL after a sentence on standard error, or -ENOMEM. Free with fs_options_fini in every
+ * case. Where help, version or simulate "help" is asked for, the rest need not make sense.
  */
 int fs_options_parse(int argc, char **argv, struct fs_options *ret_options);
 void fs_options_fini(struct fs_options *options);

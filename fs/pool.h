@@ -4,9 +4,10 @@
 #include <stddef.h>
 
 /*
- * Receive buffers between two uses. libfuse makes them, all of one size, where it is given none; a WRITE keeps
- * the one it came in until its bytes are taken, and the loop's thread goes on with another from here. So the
- * bytes of a blocked writer are copied nowhere, and are bounded by what writers wait.
+ * Receive buffers between two uses. libfuse makes them, all of one size, where it is given none; a
+ * WRITE keeps the one it came in until its bytes are taken, and the loop's thread goes on with
+ * another from here. So the bytes of a blocked writer are copied nowhere, and are bounded by what
+ * writers wait.
  */
 #define FS_POOL_KEEP 8 /* a free one more than this goes back to the heap */
 

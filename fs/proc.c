@@ -55,7 +55,10 @@ int fs_proc_parse_status(const char *text, struct fs_signals *ret_signals)
 
 bool fs_proc_parse_killed(const char *text)
 {
-	/* "pid (name) state ppid pgrp session tty tpgid flags": the name may hold anything, a ')' too. */
+	/*
+	 * "pid (name) state ppid pgrp session tty tpgid flags": the name may hold anything, a ')'
+	 * too.
+	 */
 	const char *rest = strrchr(text, ')');
 	unsigned long flags;
 

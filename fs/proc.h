@@ -5,8 +5,8 @@
 #include <sys/types.h>
 
 /*
- * What the kernel says, in /proc, of a process that waits for us. A thread's id serves as well as a process's,
- * and that is what FUSE gives. Reading is of memory, and does not wait. Any thread.
+ * What the kernel says, in /proc, of a process that waits for us. A thread's id serves as well as
+ * a process's, and that is what FUSE gives. Reading is of memory, and does not wait. Any thread.
  */
 
 struct fs_signals {

@@ -17,11 +17,13 @@
 #include "server.h"
 
 /*
- * Up: filesystem, fleet, mount, INIT, fleet started (what is there has appeared), loop, ready. Down, on a signal: the
- * fleet first, while requests are still served, so that every writer gets its answer; then the notifier, the loop, the
- * mount. When the mount goes first (fusermount3 -u), the loop has ended by itself and the rest is the same.
+ * Up: filesystem, fleet, mount, INIT, fleet started (what is there has appeared), loop, ready.
+ * Down, on a signal: the fleet first, while requests are still served, so that every writer gets
+ * its answer; then the notifier, the loop, the mount. When the mount goes first (fusermount3 -u),
+ * the loop has ended by itself and the rest is the same.
  *
- * Every thread blocks every signal but the loop's own; SIGINT, SIGTERM and SIGHUP are read from a descriptor.
+ * Every thread blocks every signal but the loop's own; SIGINT, SIGTERM and SIGHUP are read from a
+ * descriptor.
  */
 
 struct server {
@@ -43,7 +45,6 @@ static int set_up(
 	struct server *server, const struct fs_options *options, struct cm4_fleet_config *config)
 {
 	struct fs_owner owner = {.uid = options->uid, .gid = options->gid, .umask = options->umask};
-	struct fuse_args args = options->args;
 	int r = fs_new(&owner, &server->fs);
 
 	if (r < 0)
@@ -54,7 +55,7 @@ static int set_up(
 	if (r < 0)
 		return fail("the fleet", r);
 	server->session =
-		fuse_session_new(&args, &fs_operations, sizeof(fs_operations), server->fs);
+		fuse_session_new(&options->args, &fs_operations, sizeof(fs_operations), server->fs);
 	if (!server->session)
 		return -EINVAL; /* libfuse has said why */
 	r = fs_attach(server->fs, server->fleet, server->session);
@@ -124,7 +125,7 @@ static int block_signals(void)
 	return signalfd(-1, &ends, SFD_CLOEXEC);
 }
 
-int fs_serve(const struct fs_options *options, const char *mountpoint, struct fs_daemon *daemon,
+int fs_serve(struct fs_options *options, const char *mountpoint, struct fs_daemon *daemon,
 	struct cm4_fleet_config *config)
 {
 	struct server server = {.signals = block_signals()};

@@ -5,8 +5,8 @@
 #include <cm4fs/module.h>
 
 /*
- * The files that are read as text, rendered from a snapshot. Owned by the caller: free() the data. Pure but for
- * the memory; any thread.
+ * The files that are read as text, rendered from a snapshot. Owned by the caller: free() the data.
+ * Pure but for the memory; any thread.
  */
 struct fs_text {
 	char *data; /* NULL when empty */
@@ -23,9 +23,10 @@ int fs_json_module(const struct cm4_status *status, struct fs_text *ret_text);
 int fs_json_root(const struct cm4_status *statuses, size_t n, struct fs_text *ret_text);
 
 /*
- * Strings from outside, made harmless (clean.c). What comes from a module is printable ASCII, anything else in
- * it a `?`; what comes from a person, a file's name, may be any UTF-8 without control characters. @size: of @out,
- * at least 1; cut to fit, never within a character. Returns @out.
+ * Strings from outside, made harmless (clean.c). What comes from a module is printable ASCII,
+ * anything else in it a `?`; what comes from a person, a file's name, may be any UTF-8 without
+ * control characters. @size: of @out, at least 1; cut to fit, never within a character. Returns
+ * @out.
  */
 const char *fs_clean_ascii(const char *in, char *out, size_t size);
 const char *fs_clean_utf8(const char *in, char *out, size_t size);

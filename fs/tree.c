@@ -57,7 +57,10 @@ static int get_drop(struct fs *fs, uint64_t ino, struct fs_node *ret_node)
 
 	if (r < 0)
 		return r;
-	/* Its module may have left: whoever has the file open keeps it, and learns that from the image. */
+	/*
+	 * Its module may have left: whoever has the file open keeps it, and learns that from the
+	 * image.
+	 */
 	node.module = cm4_fleet_find_id(fs->fleet, node.drop.place.module);
 	*ret_node = node;
 	return 0;

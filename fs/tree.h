@@ -10,8 +10,9 @@
 struct fs;
 
 /*
- * What an inode number stands for right now. Nothing of it is stored: a module, a disk or a file that is no longer
- * there answers ESTALE to its number and ENOENT to its name. Any thread; nothing waits.
+ * What an inode number stands for right now. Nothing of it is stored: a module, a disk or a file
+ * that is no longer there answers ESTALE to its number and ENOENT to its name. Any thread; nothing
+ * waits.
  */
 struct fs_node {
 	uint64_t ino;
@@ -26,8 +27,8 @@ void fs_node_put(struct fs_node *node);					/* all zeros is accepted */
 #define _cleanup_node_ __attribute__((cleanup(fs_node_put)))
 
 /*
- * The entry @name of a directory. 0, -ENOENT or -ENOTDIR. The kernel is taken to know a dropped file from then on:
- * fs_node_forget where it was not told after all.
+ * The entry @name of a directory. 0, -ENOENT or -ENOTDIR. The kernel is taken to know a dropped
+ * file from then on: fs_node_forget where it was not told after all.
  */
 int fs_node_lookup(
 	struct fs *fs, const struct fs_node *parent, const char *name, struct fs_node *ret_node);

@@ -3,8 +3,8 @@
 #include <stddef.h>
 
 /*
- * The word in what was written to a control file: white space before and behind it does not count. 0 or -EINVAL: no
- * word, more than one, or one that is too long to be a verb. Pure; any thread.
+ * The word in what was written to a control file: white space before and behind it does not count.
+ * 0 or -EINVAL: no word, more than one, or one that is too long to be a verb. Pure; any thread.
  */
 #define FS_VERB_MAX 16
 

@@ -8,9 +8,10 @@ struct fs_signals;
 struct fs_watch;
 
 /*
- * A thread that looks after requests whose caller was interrupted, and decides when to give them up. The kernel
- * says once that there is a signal, and not which; a harmless one may be followed by a deadly one of which we hear
- * nothing. So an interrupted request is looked at again until it is done.
+ * A thread that looks after requests whose caller was interrupted, and decides when to give them
+ * up. The kernel says once that there is a signal, and not which; a harmless one may be followed
+ * by a deadly one of which we hear nothing. So an interrupted request is looked at again until it
+ * is done.
  *
  * Thread: new and free are the composition's, the rest for any. Locks: its own, under a request's.
  */
@@ -22,7 +23,7 @@ void fs_watch_interrupted(struct fs_watch *watch, struct fs_op *op);
 void fs_watch_submitted(struct fs_watch *watch, struct fs_op *op);
 
 /*
- * Whether to give a request up (pure). @signals: NULL where the caller cannot be read. @closing: a FLUSH or an
- * fsync, which a program takes as the truth about its data and rarely tries again.
+ * Whether to give a request up (pure). @signals: NULL where the caller cannot be read. @closing: a
+ * FLUSH or an fsync, which a program takes as the truth about its data and rarely tries again.
  */
 bool fs_watch_verdict(bool closing, uint64_t waited_ms, const struct fs_signals *signals);
