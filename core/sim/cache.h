@@ -11,10 +11,10 @@
  * The page cache before a medium, in the manner of Linux: writes land here, write-out begins in the
  * background when there is much of it, and whoever writes too much waits.
  *
- * There is no thread that writes out. Time is arithmetic: a run of pages under way has a time at
- * which it will have reached the medium, and whoever comes next (a write, a read, a sync, the loss
- * of power) first brings the cache up to the present (sim_cache_settle). What is on the medium at
- * any moment that anybody can observe is the same as if a thread had done it.
+ * There is no thread that writes out. Time is arithmetic: a run of pages under way has a time at which it will
+ * have reached the medium, and whoever comes next (a write, a read, a sync, the loss of power) first brings the
+ * cache up to the present (sim_cache_settle). To all of them the medium is as if a thread had done it; only who
+ * opens the medium's file beside the simulation finds it as the last of these left it.
  *
  * The pages' bytes are in a file in memory, not in the heap: they cost the process no memory of its
  * own, and no more of the machine's than SIM_CACHE_MAX.

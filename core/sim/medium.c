@@ -1,67 +1,12 @@
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cm4fs/log.h>
-
-#include "seam/block.h"
 #include "sim/medium.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-
-/* A block device that DIR/SERIAL-NAME.img points to: its size is the disk's, whatever the SPEC
- * says. */
-static int open_device(struct sim_medium *medium, const char *path)
-{
-	medium->direct = true;
-	medium->fd = open(path, O_RDWR | O_EXCL | O_DIRECT | O_CLOEXEC);
-	if (medium->fd < 0 || ioctl(medium->fd, BLKGETSIZE64, &medium->bytes) < 0)
-		return -errno;
-	return 0;
-}
-
-/* Kept from an earlier run if it has the size of the disk; else made anew. */
-static int open_file(struct sim_medium *medium, const char *path)
-{
-	struct stat st;
-
-	medium->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (medium->fd < 0 || fstat(medium->fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if ((uint64_t)st.st_size == medium->bytes)
-		return 0;
-	if (ftruncate(medium->fd, 0) < 0 || ftruncate(medium->fd, (off_t)medium->bytes) < 0)
-		return -errno;
-	return 0;
-}
-
-static int open_memory(struct sim_medium *medium)
-{
-	medium->fd = memfd_create("cm4fs-medium", MFD_CLOEXEC);
-	if (medium->fd < 0 || ftruncate(medium->fd, (off_t)medium->bytes) < 0)
-		return -errno;
-	return 0;
-}
-
-static int open_store(struct sim_medium *medium, const char *path)
-{
-	struct stat st;
-
-	if (!path)
-		return open_memory(medium);
-	if (stat(path, &st) == 0 && S_ISBLK(st.st_mode))
-		return open_device(medium, path);
-	return open_file(medium, path);
-}
 
 int sim_medium_new(const char *path, uint64_t bytes, uint64_t rate, const struct sim_faults *faults,
 	struct sim_medium **ret_medium, char *message, size_t size)
@@ -86,7 +31,7 @@ int sim_medium_new(const char *path, uint64_t bytes, uint64_t rate, const struct
 	medium->through =
 		rate == 0 && medium->corrupt_at == UINT64_MAX && medium->drop_at == UINT64_MAX;
 
-	r = open_store(medium, path);
+	r = sim_medium_open(medium, path);
 	if (r == 0 && !medium->through)
 		r = sim_cache_init(&medium->cache, medium->bytes);
 	if (r < 0) {
@@ -113,27 +58,6 @@ void sim_medium_free(struct sim_medium *medium)
 uint64_t sim_medium_bytes(const struct sim_medium *medium)
 {
 	return medium->bytes;
-}
-
-static int host_error(void)
-{
-	cm4_log(LOG_ERR, "simulated medium: %s", strerror(errno));
-	return -EIO;
-}
-
-int sim_medium_raw_read(struct sim_medium *medium, void *buffer, size_t size, uint64_t offset)
-{
-	if (pread(medium->fd, buffer, size, (off_t)offset) != (ssize_t)size)
-		return host_error();
-	return 0;
-}
-
-int sim_medium_raw_write(
-	struct sim_medium *medium, const void *buffer, size_t size, uint64_t offset)
-{
-	if (pwrite(medium->fd, buffer, size, (off_t)offset) != (ssize_t)size)
-		return host_error();
-	return 0;
 }
 
 void sim_medium_power_off(struct sim_medium *medium)
@@ -288,7 +212,27 @@ int sim_medium_sync(struct sim_access *access)
 	return access->medium->through ? check(access) : sync_locked(access);
 }
 
-/* Linux writes a range out before it reads it past the cache; here all of it is. */
+/* Linux writes a range out before it reads it past the cache. */
+static int sync_range(struct sim_access *access, size_t size, uint64_t offset)
+{
+	struct sim_cache *cache = &access->medium->cache;
+	size_t from = (size_t)(offset / SIM_PAGE);
+	size_t to = (size_t)((offset + size + SIM_PAGE - 1) / SIM_PAGE);
+	int r;
+
+	if (access->medium->through)
+		return check(access);
+	cache->syncing++;
+	while ((r = check(access)) == 0) {
+		sim_cache_settle(access->medium, clock_ns());
+		if (cache->error || sim_pagemap_next(&cache->dirty, from) >= to)
+			break;
+		wait_until(access, cache->due);
+	}
+	cache->syncing--;
+	return r < 0 ? r : cache->error;
+}
+
 int sim_medium_read_direct(struct sim_access *access, void *buffer, size_t size, uint64_t offset)
 {
 	struct sim_medium *medium = access->medium;
@@ -296,7 +240,7 @@ int sim_medium_read_direct(struct sim_access *access, void *buffer, size_t size,
 	int r;
 	LOCKED(&medium->lock);
 
-	r = medium->through ? check(access) : sync_locked(access);
+	r = sync_range(access, size, offset);
 	if (r == 0)
 		r = sim_medium_raw_read(medium, buffer, size, offset);
 	if (r < 0 || medium->rate.rate == 0)
@@ -316,31 +260,6 @@ void sim_medium_drop_caches(struct sim_access *access)
 		return;
 	sim_cache_settle(medium, clock_ns());
 	sim_cache_drop_clean(&medium->cache);
-}
-
-int sim_medium_peek(struct sim_medium *medium, void *buffer, size_t size, uint64_t offset)
-{
-	uint64_t from = offset / SIM_PAGE * SIM_PAGE,
-		 to = (offset + size + SIM_PAGE - 1) / SIM_PAGE * SIM_PAGE;
-	void *aligned = NULL;
-	int r;
-
-	if (offset > medium->bytes || size > medium->bytes - offset)
-		return -EIO;
-	if (to > medium->bytes)
-		to = medium->bytes;
-	if (posix_memalign(&aligned, SIM_PAGE, (size_t)(to - from) + 1))
-		return -EIO;
-
-	pthread_mutex_lock(&medium->lock);
-	if (!medium->through)
-		sim_cache_settle(medium, clock_ns());
-	r = sim_medium_raw_read(medium, aligned, (size_t)(to - from), from);
-	pthread_mutex_unlock(&medium->lock);
-	if (r == 0)
-		memcpy(buffer, (char *)aligned + (offset - from), size);
-	free(aligned);
-	return r;
 }
 
 uint64_t sim_medium_dirty(struct sim_medium *medium)

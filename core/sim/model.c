@@ -25,6 +25,19 @@ static const struct sim_wish wishes_2711[] = {
 	{NULL, SIM_NEED_NOTHING},
 };
 
+/* The same on a CM5 (usbboot#306). */
+static const struct sim_wish wishes_2712[] = {
+	{"mcb.bin", SIM_NEED_LIFE},
+	{"memsys00.bin", SIM_NEED_NOTHING},
+	{"memsys01.bin", SIM_NEED_NOTHING},
+	{"memsys02.bin", SIM_NEED_NOTHING},
+	{"memsys03.bin", SIM_NEED_NOTHING},
+	{"bootmain", SIM_NEED_DISK},
+	{"config.txt", SIM_NEED_NOTHING},
+	{"boot.img", SIM_NEED_DISK},
+	{NULL, SIM_NEED_NOTHING},
+};
+
 /* The msd firmware on older chips. */
 static const struct sim_wish wishes_2710[] = {
 	{"autoboot.txt", SIM_NEED_NOTHING},
@@ -92,7 +105,7 @@ static const struct sim_model models[] = {
 		.disk_index = 3,
 		.has_emmc = true,
 		.has_console = true,
-		.wishes = wishes_2711,
+		.wishes = wishes_2712,
 	},
 };
 

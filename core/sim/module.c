@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim/bus.h"
+#include "sim/console.h"
 #include "sim/module.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -170,6 +171,15 @@ void sim_module_leave(struct sim_module *module, enum sim_next next, unsigned ms
 	schedule(module, next, ms);
 }
 
+/* What runs on the module ends, and what its caches held is lost. */
+static void power_off(struct sim_module *module)
+{
+	for (size_t i = 0; i < module->n_disks; i++)
+		sim_medium_power_off(module->disks[i].medium);
+	if (module->getty)
+		sim_tty_hang_up(&module->getty->tty);
+}
+
 void sim_module_unplug_locked(struct sim_module *module)
 {
 	uint64_t ms;
@@ -179,8 +189,7 @@ void sim_module_unplug_locked(struct sim_module *module)
 	module->plugged = false;
 	sim_record_add(&module->record, SIM_EVENT_UNPLUGGED, NULL, 0, NULL);
 	enter(module, SIM_STAGE_NONE);
-	for (size_t i = 0; i < module->n_disks; i++)
-		sim_medium_power_off(module->disks[i].medium);
+	power_off(module);
 
 	if (sim_faults_number(&module->faults, SIM_FAULT_REPLUG, &ms))
 		schedule(module, SIM_NEXT_ROM, (unsigned)ms);
@@ -327,6 +336,8 @@ int sim_module_init(struct sim_module *module, struct sim_bus *bus, const struct
 
 void sim_module_finish(struct sim_module *module)
 {
+	power_off(module);
+	sim_getty_unref(module->getty);
 	for (size_t i = 0; i < module->n_disks; i++)
 		sim_medium_free(module->disks[i].medium);
 	sim_rom_finish(&module->rom);

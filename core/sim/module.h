@@ -15,6 +15,7 @@
 #include "sim/throttle.h"
 
 struct sim_bus;
+struct sim_getty;
 
 /*
  * One simulated module: what stage it is in, what comes next and when. Its steps are taken by the
@@ -73,6 +74,8 @@ struct sim_module {
 	uint64_t boot_ns;	/* of this boot: the module's and its link's own time so far */
 	uint64_t written, read; /* bytes, by its disks, since the start; for faults at counts */
 	uint64_t syncs;
+	struct sim_getty *
+		getty; /* its console's shell; NULL: never opened. Of this enumeration or an old one */
 };
 
 /* Everything that a listener has to be told, in this order. */

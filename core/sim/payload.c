@@ -52,6 +52,8 @@ static const struct payload_blob blobs[] = {
 	{"2712/mcb.bin", pool + 700 * KIB, 512},
 	{"2712/memsys00.bin", pool + 710 * KIB, 40 * KIB},
 	{"2712/memsys01.bin", pool + 751 * KIB, 40 * KIB + 8},
+	{"2712/memsys02.bin", pool + 15 * KIB, 40 * KIB + 16},
+	{"2712/memsys03.bin", pool + 980 * KIB, 40 * KIB + 24},
 	{"2712/bootmain", pool + 795 * KIB, 180 * KIB + 4},
 	{"2710/start.elf", pool + 600 * KIB, 400 * KIB + 36},
 	{"2710/fixup.dat", pool + 50 * KIB, 7 * KIB + 5},
