@@ -33,7 +33,7 @@ with Rig(f"count=4:{FAST}") as rig:
         until("the threads are back", lambda: rig.threads() <= threads)
 
 # 64 writers that wait: the module takes next to nothing, and a second one beside it is left alone.
-with Rig("count=2:emmc=128M:link=20K:medium=0") as rig:
+with Rig("count=2:emmc=128M:link=200K:medium=0") as rig:
     other = rig.serials()[1]
     writers = []
 
