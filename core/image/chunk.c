@@ -196,11 +196,6 @@ void chunk_drop(struct chunk_pool *pool, uint64_t start, uint64_t end)
 	}
 }
 
-bool chunk_any(const struct chunk_pool *pool)
-{
-	return !TAILQ_EMPTY(&pool->open) || !TAILQ_EMPTY(&pool->queued);
-}
-
 bool chunk_next_blocks(
 	const struct chunk *chunk, uint32_t from, uint32_t *ret_start, uint32_t *ret_end)
 {

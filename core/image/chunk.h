@@ -80,9 +80,6 @@ void chunk_release(struct chunk_pool *pool, struct chunk *chunk);
 /* Forgets chunks that lie in [start, end) of the disk as a whole and are not in flight. */
 void chunk_drop(struct chunk_pool *pool, uint64_t start, uint64_t end);
 
-/* Is anything open or queued? */
-bool chunk_any(const struct chunk_pool *pool);
-
 /* The next run of blocks with valid bytes, from @from on, clipped to the limit. False: no more. */
 bool chunk_next_blocks(
 	const struct chunk *chunk, uint32_t from, uint32_t *ret_start, uint32_t *ret_end);
