@@ -134,8 +134,9 @@ static int writev_through(
 
 	if (r < 0)
 		return r;
-	return pwritev(access->medium->fd, iov, n, (off_t)offset) == (ssize_t)size ? 0
-										   : host_error();
+	return pwritev(access->medium->fd, iov, n, (off_t)offset) == (ssize_t)size
+		       ? 0
+		       : sim_medium_host_error();
 }
 
 int sim_medium_writev(
