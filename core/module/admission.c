@@ -63,6 +63,9 @@ static enum verdict judge(
 		*ret_error = -ENODEV;
 		return VERDICT_REFUSE;
 	}
+	/* Those who wait for what has just failed are told so, before anything is tried again. */
+	if (module->todo & LIFE_DO_REFUSE)
+		return VERDICT_KEEP;
 	if (life->stage == CM4_STAGE_DISK && disk && disk->status.bytes) {
 		*ret_writer = claim->writable ? find_writer(module, claim) : NULL;
 		return *ret_writer ? judge_conflict(*ret_writer, ret_error) : VERDICT_ADMIT;

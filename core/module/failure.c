@@ -26,9 +26,13 @@ static const struct row rows[FAILURE_N] = {
 		"the boot ROM is on the bus but does not answer",
 		"Unplug the module, try another cable and port without a hub, and plug it in "
 		"again."},
-	[FAILURE_ROM_NONSENSE] = {EPROTO, CM4_BLAME_MODULE,
-		"the boot ROM refused the second stage, or broke the protocol",
-		"Check that the payload fits this module; unplug the module and plug it in again."},
+	[FAILURE_ROM_NONSENSE] = {EPROTO, CM4_BLAME_LINK, "the boot ROM broke the protocol",
+		"Try another cable and port without a hub; unplug the module and plug it in "
+		"again."},
+	[FAILURE_ROM_REFUSED] = {EPROTO, CM4_BLAME_MODULE, "the boot ROM refused the second stage",
+		"The second stage is for another chip, or not signed for this locked module: check "
+		"the "
+		"payload."},
 	[FAILURE_ROM_LOOP] = {EPROTO, CM4_BLAME_MODULE,
 		"the boot ROM took the second stage, and came back as boot ROM each time",
 		"The second stage is damaged, too old for this board, or not signed for it: try a "
@@ -99,6 +103,8 @@ enum failure failure_of_dialogue(enum cm4_stage with, int error)
 	case EPROTO:
 	case EPIPE:
 		return rom ? FAILURE_ROM_NONSENSE : FAILURE_SECOND_NONSENSE;
+	case ENOEXEC:
+		return FAILURE_ROM_REFUSED;
 	case ENOPKG:
 		return FAILURE_NO_PAYLOAD;
 	case EIO:

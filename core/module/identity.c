@@ -5,7 +5,7 @@
 #include "module/identity.h"
 
 #define SHORT_SERIAL 8
-#define LONG_SERIAL 16
+#define LONG_SERIAL  16
 
 static bool all_hex(const char *text)
 {

@@ -10,7 +10,7 @@
 #include "util/cleanup.h"
 
 #define JOURNAL_SIZE 65536
-#define LINE_SIZE 512
+#define LINE_SIZE    512
 
 struct journal {
 	pthread_mutex_t lock;

@@ -93,6 +93,6 @@ const char *life_event_to_string(enum life_event event);
 /* Bounds on what a healthy module takes, several times over (PROTOCOL: 0.3 to 2.6 s; 30 s;
  * usb-storage 1 s). */
 #define LIFE_SECOND_STAGE_MS 20000 /* ROM served, until the second stage enumerates */
-#define LIFE_DISK_STAGE_MS 60000   /* files served, until mass storage enumerates */
-#define LIFE_DISK_MS 30000	   /* mass storage enumerated, until its disk is there */
-#define LIFE_ROM_TRIES 3 /* the ROM may be seen a second time in a good boot (usbboot PR#63) */
+#define LIFE_DISK_STAGE_MS   60000 /* files served, until mass storage enumerates */
+#define LIFE_DISK_MS	     30000 /* mass storage enumerated, until its disk is there */
+#define LIFE_ROM_TRIES	     3 /* the ROM may be seen a second time in a good boot (usbboot PR#63) */
