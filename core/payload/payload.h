@@ -18,7 +18,7 @@ struct payload_file;
 /*
  * A directory in rpiboot's layout. 0 or -errno, with a sentence for people in @message (never NULL,
  * at least 256 bytes):
- *   ENOENT, ENOTDIR, EACCES, EIO, ENOMEM, ENOSYS (a kernel before 5.6)
+ *   ENOENT, ENOTDIR, EACCES, EIO, ENOMEM
  *   EINVAL   it holds no second stage for any chip
  *   EBADMSG  a second stage is empty or the text of a symlink (usbboot#222), or bootfiles.bin is no
  *            sound tar
