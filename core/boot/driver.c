@@ -49,8 +49,7 @@ static int announce(struct usb_device *device, uint32_t size)
 	return device->ops->control_out(device, value, index, ANNOUNCE_TIMEOUT_MS);
 }
 
-/* The module counts bytes, and a chunk that arrived in part cannot be told from one that did not.
- */
+/* The module counts bytes: after a chunk that arrived in part nobody knows where it stands. */
 static int send_chunk(struct usb_device *device, const void *bytes, size_t size)
 {
 	ssize_t n = device->ops->bulk_out(device, bytes, size, CHUNK_TIMEOUT_MS);

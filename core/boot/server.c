@@ -33,8 +33,7 @@ static void answer_missing(struct boot_machine *machine)
 	boot_do_announce(machine, 0, BOOT_STATE_SERVER_ANSWER);
 }
 
-/* What was looked up for its size is not looked up again to be read: the size announced stays true.
- */
+/* What was looked up for its size is not looked up again to be read: the size said stays true. */
 static void asked_for_file(struct boot_machine *machine, const struct boot_request *request)
 {
 	bool reading = request->verb == BOOT_VERB_READ;

@@ -84,8 +84,7 @@ static int refuse(const char *what, char *message, size_t size)
 	return -EBADMSG;
 }
 
-/* Exactly as much as the member's header promised: no more is accepted, and less is a damaged file.
- */
+/* Exactly as much as the member's header promised: less is a damaged file. */
 static int read_data(struct archive *archive, struct member *member, char *message, size_t size)
 {
 	size_t done = 0;
@@ -158,8 +157,7 @@ static int load_entries(
 	return bootfiles->n > 0 ? 0 : refuse("there is no file in it", message, size);
 }
 
-/* No compression and no other format: what rpiboot's own reader would not take is not taken here.
- */
+/* No compression and no other format, for rpiboot's own reader takes none. */
 int bootfiles_load(
 	struct payload_file *file, struct bootfiles **ret_bootfiles, char *message, size_t size)
 {

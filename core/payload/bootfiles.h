@@ -13,7 +13,7 @@ struct payload_file;
  */
 struct bootfiles;
 
-#define BOOTFILES_SIZE_MAX (64u << 20)
+#define BOOTFILES_SIZE_MAX    (64u << 20)
 #define BOOTFILES_MEMBERS_MAX 1024
 
 /*

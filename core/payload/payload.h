@@ -31,8 +31,7 @@ int payload_open(const char *path, struct payload **ret_payload, char *message, 
  */
 int payload_open_standard(struct payload **ret_payload, char *message, size_t size);
 
-/* Files in memory, borrowed and constant: the simulated module's stand-in. Names as in a directory.
- */
+/* Files in memory, borrowed and constant: the simulated module's. Names as in a directory. */
 struct payload_blob {
 	const char *name; /* "bootcode4.bin", or "2711/mcb.bin" */
 	const void *data;
