@@ -181,18 +181,23 @@ void chunk_release(struct chunk_pool *pool, struct chunk *chunk)
 	TAILQ_INSERT_HEAD(&pool->free, chunk, link);
 }
 
-void chunk_drop(struct chunk_pool *pool, uint64_t start, uint64_t end)
+void chunk_erase(struct chunk_pool *pool, uint64_t start, uint64_t end)
 {
 	for (size_t i = 0; i < CHUNK_COUNT; i++) {
 		struct chunk *chunk = &pool->chunks[i];
-		uint64_t base = chunk->index * CHUNK_SIZE;
+		uint64_t from = chunk->index * CHUNK_SIZE, to = from + chunk->limit, base = from;
 
 		if (chunk->state != CHUNK_OPEN && chunk->state != CHUNK_QUEUED)
 			continue;
-		if (base < start || base + chunk->limit > end)
+		if (from >= start && to <= end) {
+			chunk_take(pool, chunk);
+			chunk_release(pool, chunk);
 			continue;
-		chunk_take(pool, chunk);
-		chunk_release(pool, chunk);
+		}
+		from = from > start ? from : start;
+		to = to < end ? to : end;
+		if (from < to)
+			memset(chunk->data + (from - base), 0, to - from);
 	}
 }
 

@@ -77,8 +77,11 @@ size_t chunk_take_run(struct chunk_pool *pool, struct chunk *run[CHUNK_RUN]);
 void chunk_take(struct chunk_pool *pool, struct chunk *chunk);
 void chunk_release(struct chunk_pool *pool, struct chunk *chunk);
 
-/* Forgets chunks that lie in [start, end) of the disk as a whole and are not in flight. */
-void chunk_drop(struct chunk_pool *pool, uint64_t start, uint64_t end);
+/*
+ * What was taken for [start, end) of the disk and is not in flight is to be zeros, or not to be written at all:
+ * so that it does no harm to zeros that are on the disk already.
+ */
+void chunk_erase(struct chunk_pool *pool, uint64_t start, uint64_t end);
 
 /* The next run of blocks with valid bytes, from @from on, clipped to the limit. False: no more. */
 bool chunk_next_blocks(

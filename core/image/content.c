@@ -13,8 +13,8 @@
  *    block that it covers in part was written before, and is on the disk.
  *  - Behind the size, a block that was written holds zeros. So growing needs no writing.
  *
- * Nobody asks whether bytes in a chunk are still wanted: a range that was made a hole may still reach the disk,
- * and is hidden by the map until zeros or new bytes are written over it.
+ * What was in flight when its range became a hole still reaches the disk; the map hides it until zeros or new
+ * bytes are written over it, which the image's thread does later.
  *
  * All of a raw disk was written before, and it has no maps.
  */
@@ -159,7 +159,7 @@ enum answer content_truncate(struct cm4_image *image, struct cm4_io *io)
 			r = rangemap_remove(&image->known, kept, UINT64_MAX);
 		if (r < 0)
 			return not_done(image, r);
-		chunk_drop(&image->pool, kept * RANGEMAP_BLOCK, UINT64_MAX);
+		chunk_erase(&image->pool, kept * RANGEMAP_BLOCK, UINT64_MAX);
 	}
 	image->ahead = size > image->size;
 	image->size = size;
@@ -197,7 +197,7 @@ enum answer content_zero(struct cm4_image *image, struct cm4_io *io)
 		r = zero_edge(image, stop * RANGEMAP_BLOCK, end);
 	if (r == 0 && first < stop) {
 		r = map_hole(image, first, stop);
-		chunk_drop(&image->pool, first * RANGEMAP_BLOCK, stop * RANGEMAP_BLOCK);
+		chunk_erase(&image->pool, first * RANGEMAP_BLOCK, stop * RANGEMAP_BLOCK);
 	}
 	if (r < 0)
 		return not_done(image, r);

@@ -142,11 +142,11 @@ static void the_pool_is_bounded_and_knows_the_end_of_the_disk(void **state)
 	assert_int_equal(chunk_get(&pool, 20)->limit, 512);
 	assert_int_equal(chunk_get(&pool, 19)->limit, CHUNK_SIZE);
 
-	chunk_drop(&pool, 6 * MIB, 7 * MIB - 1);
+	chunk_erase(&pool, 6 * MIB, 7 * MIB - 1);
 	assert_non_null(chunk_find(&pool, 6));
-	chunk_drop(&pool, 6 * MIB, 7 * MIB);
+	chunk_erase(&pool, 6 * MIB, 7 * MIB);
 	assert_null(chunk_find(&pool, 6));
-	chunk_drop(&pool, 0, UINT64_MAX);
+	chunk_erase(&pool, 0, UINT64_MAX);
 	for (uint64_t i = 0; i < 21; i++)
 		assert_null(chunk_find(&pool, i));
 	chunk_pool_fini(&pool);
