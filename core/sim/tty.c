@@ -97,8 +97,9 @@ static void type(struct sim_tty *tty, unsigned char c)
 	if (c == '\r' || c == '\n') {
 		end_line(tty);
 	} else if (c == CTRL_C) {
-		/* An empty line goes to the shell: where nothing runs, it prompts again. */
+		/* What waits is forgotten; an empty line makes a shell that runs nothing prompt again. */
 		tty->typed = 0;
+		tty->n_in = 0;
 		tty->interrupted = true;
 		emit_text(tty, "^C");
 		end_line(tty);
