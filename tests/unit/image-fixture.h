@@ -244,6 +244,15 @@ static inline void disk_hold(struct disk *disk, bool held)
 	pthread_cond_broadcast(&disk->moved);
 }
 
+/* Writes at or behind @from fail with @error; 0: none do. */
+static inline void disk_break(struct disk *disk, int error, uint64_t from)
+{
+	LOCKED(&disk->lock);
+
+	disk->fail_write = error;
+	disk->fail_from = from;
+}
+
 static inline void disk_await_transfer(struct disk *disk)
 {
 	LOCKED(&disk->lock);

@@ -22,8 +22,7 @@ static void an_error_of_the_disk_sticks_until_a_new_start(void **state)
 
 	fixture_begin(&f, CM4_IMAGE_FLASH, 32 * MIB);
 	assert_int_equal(do_write(f.image, 0, f.data, 2 * MIB), 2 * MIB);
-	f.disk->fail_from = 2 * MIB;
-	f.disk->fail_write = -EIO;
+	disk_break(f.disk, -EIO, 2 * MIB);
 	assert_int_equal(do_write(f.image, 2 * MIB, f.data, 100), 100);
 	assert_int_equal(do_flush(f.image), -EIO);
 	assert_int_equal(told_times(f.owner, IMAGE_FAILED), 1);
@@ -37,7 +36,7 @@ static void an_error_of_the_disk_sticks_until_a_new_start(void **state)
 	image_status(f.image, &status);
 	assert_string_equal(status.name, "y.img");
 
-	f.disk->fail_write = 0;
+	disk_break(f.disk, 0, 0);
 	cm4_image_restart(f.image);
 	assert_int_equal(cm4_image_rename(f.image, "z.img"), 0);
 	assert_int_equal(do_write(f.image, 0, f.data, 2 * MIB), 2 * MIB);
@@ -57,7 +56,7 @@ static void parked_writes_hear_of_the_error_after_the_owner(void **state)
 	for (unsigned i = 0; i < 8; i++)
 		ask(&parked[i], f.image, CM4_IO_WRITE, (16 + i) * MIB, MIB, f.data);
 	disk_await_transfer(f.disk);
-	f.disk->fail_write = -ENODEV;
+	disk_break(f.disk, -ENODEV, 0);
 	disk_hold(f.disk, false);
 	assert_int_equal(answer_of(&parked[0]), -ENODEV);
 	assert_int_equal(told_times(f.owner, IMAGE_FAILED), 1);
@@ -71,8 +70,8 @@ static void a_sync_that_fails_fails_the_image(void **state)
 	struct fixture f;
 
 	fixture_begin(&f, CM4_IMAGE_FLASH, 8 * MIB);
-	assert_int_equal(do_write(f.image, 0, f.data, MIB), MIB);
 	f.disk->fail_sync = -EIO;
+	assert_int_equal(do_write(f.image, 0, f.data, MIB), MIB);
 	assert_int_equal(do_sync(f.image), -EIO);
 	assert_all_fail(&f, -EIO);
 	assert_int_equal(told_times(f.owner, IMAGE_WHOLE), 0);
@@ -317,8 +316,7 @@ static void a_raw_write_error_is_told_to_sync_and_forgotten_after_the_last_close
 	struct fixture f;
 
 	fixture_begin(&f, CM4_IMAGE_RAW, 8 * MIB);
-	f.disk->fail_from = MIB;
-	f.disk->fail_write = -EIO;
+	disk_break(f.disk, -EIO, MIB);
 	assert_int_equal(do_write(f.image, MIB, f.data, 4096), 4096);
 	assert_int_equal(do_write(f.image, 0, f.data, 4096), 4096);
 	assert_int_equal(do_sync(f.image), -EIO);
@@ -331,7 +329,7 @@ static void a_raw_write_error_is_told_to_sync_and_forgotten_after_the_last_close
 	await_told(f.owner, IMAGE_CLOSED, 1);
 	assert_int_equal(f.owner->n_told, 1);
 
-	f.disk->fail_write = 0;
+	disk_break(f.disk, 0, 0);
 	cm4_image_open(f.image, true);
 	assert_int_equal(do_flush(f.image), 0);
 	assert_int_equal(do_write(f.image, MIB, f.data, 4096), 4096);
