@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim/command.h"
+#include "sim/console.h"
 #include "sim/module.h"
 #include "util/clock.h"
 
@@ -97,11 +98,7 @@ static bool exists(const struct sim_module *module, const char *path)
 {
 	if (strcmp(path, "/proc/sys/vm/drop_caches") == 0 || strcmp(path, "/dev/null") == 0)
 		return true;
-	for (size_t i = 0; i < module->n_disks; i++) {
-		if (strncmp(path, "/dev/", 5) == 0 && strcmp(path + 5, module->disks[i].name) == 0)
-			return true;
-	}
-	return false;
+	return sim_console_disk(module, path);
 }
 
 /* [ -e PATH ], -b, -w: of all that a path may be, whether it is. */

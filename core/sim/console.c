@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sim/bus.h"
 #include "sim/console.h"
@@ -16,6 +17,11 @@ struct sim_console {
 static struct sim_console *console_of(struct console *console)
 {
 	return (struct sim_console *)console;
+}
+
+const struct sim_disk_slot *sim_console_disk(const struct sim_module *module, const char *path)
+{
+	return strncmp(path, "/dev/", 5) == 0 ? sim_module_disk(module, path + 5) : NULL;
 }
 
 static void *getty_run(void *data)

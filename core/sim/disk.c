@@ -252,19 +252,10 @@ static const struct block_ops ops = {
 	.close = disk_close,
 };
 
-static const struct sim_disk_slot *find_disk(const struct sim_module *module, const char *name)
-{
-	for (size_t i = 0; i < module->n_disks; i++) {
-		if (strcmp(module->disks[i].name, name) == 0)
-			return &module->disks[i];
-	}
-	return NULL;
-}
-
 int sim_disk_open(
 	struct sim_module *module, const char *name, bool writable, struct block **ret_block)
 {
-	const struct sim_disk_slot *slot = find_disk(module, name);
+	const struct sim_disk_slot *slot = sim_module_disk(module, name);
 	struct sim_disk *disk;
 	int r;
 	LOCKED(&module->lock);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/command.h"
+#include "sim/console.h"
 #include "sim/module.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -15,21 +16,10 @@
  */
 #define SLICE (256u << 10)
 
-static const struct sim_disk_slot *find_disk(const struct sim_call *call, const char *path)
-{
-	const struct sim_module *module = call->job->shell->module;
-
-	for (size_t i = 0; i < module->n_disks; i++) {
-		if (strncmp(path, "/dev/", 5) == 0 && strcmp(path + 5, module->disks[i].name) == 0)
-			return &module->disks[i];
-	}
-	return NULL;
-}
-
 /* The disk behind @path, or a complaint and its exit status. */
 static int open_disk(struct sim_call *call, const char *path, struct sim_access *ret_access)
 {
-	const struct sim_disk_slot *slot = find_disk(call, path);
+	const struct sim_disk_slot *slot = sim_console_disk(call->job->shell->module, path);
 	int r;
 
 	if (!slot || !slot->medium) {
@@ -136,27 +126,32 @@ int sim_dump_dd(struct sim_call *call)
 	return r;
 }
 
+/* A disk's size in /sys, in sectors. */
+static int cat_size(struct sim_call *call, const struct sim_disk_slot *slot)
+{
+	uint64_t bytes = slot->medium ? sim_medium_bytes(slot->medium) : 0;
+
+	return sim_job_print(call->out, "%llu\n", (unsigned long long)(bytes / BLOCK_SECTOR));
+}
+
 /* A whole disk, or the one file in /sys that tells its size. */
 int sim_dump_cat(struct sim_call *call)
 {
 	const char *path = call->argc > 1 ? call->argv[1] : "";
+	const struct sim_disk_slot *slot = NULL;
 	struct sim_access access;
-	char disk[64], name[CM4_DISK_MAX];
+	char name[CM4_DISK_MAX];
 	uint64_t done;
 	int r;
 
 	if (sscanf(path, "/sys/block/%15[^/]/size", name) == 1)
-		snprintf(disk, sizeof(disk), "/dev/%s", name);
-	else
-		snprintf(disk, sizeof(disk), "%s", path);
-	r = open_disk(call, disk, &access);
+		slot = sim_module_disk(call->job->shell->module, name);
+	if (slot)
+		return cat_size(call, slot);
+	r = open_disk(call, path, &access);
 	if (r)
 		return r;
-	if (*path == '/' && path[1] == 's')
-		r = sim_job_print(call->out, "%llu\n",
-			(unsigned long long)(sim_medium_bytes(access.medium) / 512));
-	else
-		r = copy(call, &access, 0, sim_medium_bytes(access.medium), false, &done);
+	r = copy(call, &access, 0, sim_medium_bytes(access.medium), false, &done);
 	sim_medium_release(&access);
 	return r;
 }

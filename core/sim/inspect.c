@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,7 @@ static struct sim_module *get(struct backend *backend, unsigned number)
 {
 	struct sim_bus *bus = (struct sim_bus *)backend;
 
-	if (number < 1 || number > bus->n_modules)
-		abort();
+	assert(number >= 1 && number <= bus->n_modules);
 	return &bus->modules[number - 1];
 }
 
@@ -33,13 +33,9 @@ const char *sim_inspect_port(struct backend *backend, unsigned number)
 int sim_inspect_medium(struct backend *backend, unsigned number, const char *disk, void *buffer,
 	size_t size, uint64_t offset)
 {
-	struct sim_module *module = get(backend, number);
+	const struct sim_disk_slot *slot = sim_module_disk(get(backend, number), disk);
 
-	for (size_t i = 0; i < module->n_disks; i++) {
-		if (strcmp(module->disks[i].name, disk) == 0 && module->disks[i].medium)
-			return sim_medium_peek(module->disks[i].medium, buffer, size, offset);
-	}
-	return -ENXIO;
+	return slot && slot->medium ? sim_medium_peek(slot->medium, buffer, size, offset) : -ENXIO;
 }
 
 void sim_inspect_unplug(struct backend *backend, unsigned number)

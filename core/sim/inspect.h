@@ -9,7 +9,7 @@ struct backend;
 
 /*
  * Simulated modules as only a test can see and treat them: past every seam. @number counts modules from 1; a
- * number that is none is the test's own mistake and aborts. Any thread.
+ * number that is none is the test's own mistake (assert). Any thread.
  */
 unsigned sim_inspect_count(struct backend *backend);
 uint32_t sim_inspect_serial(struct backend *backend, unsigned number);

@@ -85,5 +85,6 @@ uint64_t sim_medium_dirty(struct sim_medium *medium);
 /* store.c, for medium.c and cache.c: the host's file. 0 or -errno, which from transfers is EIO. */
 int sim_medium_open(struct sim_medium *medium, const char *path); /* NULL: memory */
 int sim_medium_raw_read(struct sim_medium *medium, void *buffer, size_t size, uint64_t offset);
-int sim_medium_raw_write(struct sim_medium *medium, const void *buffer, size_t size, uint64_t offset);
+int sim_medium_raw_write(
+	struct sim_medium *medium, const void *buffer, size_t size, uint64_t offset);
 int sim_medium_host_error(void); /* says errno to the log; -EIO */

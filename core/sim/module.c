@@ -74,6 +74,15 @@ static int add_disks(struct sim_module *module, char *message, size_t size)
 	return r;
 }
 
+const struct sim_disk_slot *sim_module_disk(const struct sim_module *module, const char *name)
+{
+	for (size_t i = 0; i < module->n_disks; i++) {
+		if (strcmp(module->disks[i].name, name) == 0)
+			return &module->disks[i];
+	}
+	return NULL;
+}
+
 static int open_record(struct sim_module *module, char *message, size_t size)
 {
 	_cleanup_free_ char *path = NULL;

@@ -117,6 +117,9 @@ void sim_module_unplug_locked(struct sim_module *module);
 /* Leaves the bus to come back as @next after @ms of its own time. */
 void sim_module_leave(struct sim_module *module, enum sim_next next, unsigned ms);
 
+/* The disk of that name; NULL: none. No lock is needed. */
+const struct sim_disk_slot *sim_module_disk(const struct sim_module *module, const char *name);
+
 /* Parts of the spec's boot time. */
 unsigned sim_module_second_ms(const struct sim_module *module);
 unsigned sim_module_disk_ms(const struct sim_module *module);
