@@ -18,7 +18,10 @@ static uint32_t max32(uint32_t a, uint32_t b)
 
 int chunk_pool_init(struct chunk_pool *pool, uint64_t disk_bytes)
 {
-	/* Mapped, not malloc'ed: it is aligned, and goes back to the system when the disk is closed. */
+	/*
+	 * Mapped, not malloc'ed: it is aligned, and goes back to the system when the disk is
+	 * closed.
+	 */
 	void *memory = mmap(NULL, (size_t)CHUNK_COUNT * CHUNK_SIZE, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 

@@ -6,16 +6,18 @@
 #include <sys/queue.h>
 
 /*
- * The bounded queue between the writers and the disk. A chunk is memory for one aligned MiB of the disk, and
- * knows which of its bytes are valid.
+ * The bounded queue between the writers and the disk. A chunk is memory for one aligned MiB of the
+ * disk, and knows which of its bytes are valid.
  *
- *	free --chunk_get--> open --chunk_queue--> queued --chunk_take_run--> in flight --chunk_release--> free
+ *	free ----> open ----> queued ----> in flight ----> free
+ *	      get       queue         take            release
  *
- * Of one MiB there is never more than one chunk that is not in flight, and never more than one in flight: so
- * a byte that is written twice reaches the disk in the order of the writes. Queued chunks can still take bytes.
+ * Of one MiB there is never more than one chunk that is not in flight, and never more than one in
+ * flight: so a byte that is written twice reaches the disk in the order of the writes. Queued
+ * chunks can still take bytes.
  *
- * Thread: the image's lock guards all of it, but for the data and the extents of a chunk in flight, which
- * belong to the image's thread.
+ * Thread: the image's lock guards all of it, but for the data and the extents of a chunk in flight,
+ * which belong to the image's thread.
  */
 #define CHUNK_SIZE    (1u << 20)
 #define CHUNK_COUNT   16
@@ -58,7 +60,10 @@ struct chunk *chunk_find(struct chunk_pool *pool, uint64_t index);
 /* The same, made of a free one where there is none. NULL: none is free. */
 struct chunk *chunk_get(struct chunk_pool *pool, uint64_t index);
 
-/* Makes [start, end) valid; its bytes are the caller's to put. 0, or -ENOBUFS: too many pieces, no change. */
+/*
+ * Makes [start, end) valid; its bytes are the caller's to put. 0, or -ENOBUFS: too many pieces, no
+ * change.
+ */
 int chunk_cover(struct chunk *chunk, uint32_t start, uint32_t end);
 bool chunk_is_full(const struct chunk *chunk);
 
@@ -68,8 +73,8 @@ void chunk_queue_all(struct chunk_pool *pool);
 void chunk_queue_oldest(struct chunk_pool *pool);
 
 /*
- * Puts into flight, for one transfer: the chunk queued first and, if it is full, full ones that lie next to it
- * on the disk. In the order of the disk; returns how many, 0 where nothing is queued.
+ * Puts into flight, for one transfer: the chunk queued first and, if it is full, full ones that lie
+ * next to it on the disk. In the order of the disk; returns how many, 0 where nothing is queued.
  */
 size_t chunk_take_run(struct chunk_pool *pool, struct chunk *run[CHUNK_RUN]);
 
@@ -78,8 +83,8 @@ void chunk_take(struct chunk_pool *pool, struct chunk *chunk);
 void chunk_release(struct chunk_pool *pool, struct chunk *chunk);
 
 /*
- * What was taken for [start, end) of the disk and is not in flight is to be zeros, or not to be written at all:
- * so that it does no harm to zeros that are on the disk already.
+ * What was taken for [start, end) of the disk and is not in flight is to be zeros, or not to be
+ * written at all: so that it does no harm to zeros that are on the disk already.
  */
 void chunk_erase(struct chunk_pool *pool, uint64_t start, uint64_t end);
 
@@ -87,7 +92,10 @@ void chunk_erase(struct chunk_pool *pool, uint64_t start, uint64_t end);
 bool chunk_next_blocks(
 	const struct chunk *chunk, uint32_t from, uint32_t *ret_start, uint32_t *ret_end);
 
-/* The bytes of [start, end) that are not valid are taken from @source, which is [start, end) of the disk. */
+/*
+ * The bytes of [start, end) that are not valid are taken from @source, which is [start, end) of the
+ * disk.
+ */
 void chunk_fill(struct chunk *chunk, uint32_t start, uint32_t end, const unsigned char *source);
 
 /* Are all bytes of [start, end) valid? */

@@ -6,15 +6,15 @@
 #include "image/whole.h"
 
 /*
- * What an image holds. Its size is exact to the byte; what was written, and what was said to be zeros, is known
- * by blocks of 4096 bytes. Two rules keep blocks and bytes together:
+ * What an image holds. Its size is exact to the byte; what was written, and what was said to be
+ * zeros, is known by blocks of 4096 bytes. Two rules keep blocks and bytes together:
  *
- *  - The first bytes of a block come with zeros for all the rest of it. So whatever a chunk does not cover of a
- *    block that it covers in part was written before, and is on the disk.
+ *  - The first bytes of a block come with zeros for all the rest of it. So whatever a chunk does
+ *    not cover of a block that it covers in part was written before, and is on the disk.
  *  - Behind the size, a block that was written holds zeros. So growing needs no writing.
  *
- * What was in flight when its range became a hole still reaches the disk; the map hides it until zeros or new
- * bytes are written over it, which the image's thread does later.
+ * What was in flight when its range became a hole still reaches the disk; the map hides it until
+ * zeros or new bytes are written over it, which the image's thread does later.
  *
  * All of a raw disk was written before, and it has no maps.
  */
@@ -47,7 +47,10 @@ static int map_hole(struct cm4_image *image, uint64_t first, uint64_t end)
 	return r < 0 ? r : rangemap_add(&image->known, first, end);
 }
 
-/* [offset, end) within one chunk. @source NULL: zeros. 0, -ENOMEM, or -EAGAIN: no room, and nothing changed. */
+/*
+ * [offset, end) within one chunk. @source NULL: zeros. 0, -ENOMEM, or -EAGAIN: no room, and nothing
+ * changed.
+ */
 static int put(struct cm4_image *image, uint64_t offset, uint64_t end, const unsigned char *source)
 {
 	uint64_t index = offset / CHUNK_SIZE, base = index * CHUNK_SIZE;
@@ -93,7 +96,7 @@ static enum answer done(struct cm4_io *io, uint64_t result)
 	return ANSWER_READY;
 }
 
-/* 0 has been handled. */
+/* Why it could not be done now: for want of room, or of memory. */
 static enum answer not_done(struct cm4_image *image, int error)
 {
 	if (error == -EAGAIN)

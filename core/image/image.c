@@ -80,7 +80,9 @@ void image_settle(struct cm4_image *image)
 void image_want_locked(struct cm4_image *image)
 {
 	image->state = DISK_WANTED;
-	/* A raw disk that is open for both is asked for once, not first to read and then to write. */
+	/*
+	 * A raw disk that is open for both is asked for once, not first to read and then to write.
+	 */
 	image->writable = image_has_changers(image) ||
 			  (image->mode == CM4_IMAGE_RAW && image->opens_writable > 0);
 	image->refs += 2; /* until the answer, and until it was asked */
@@ -288,7 +290,8 @@ bool image_is_writing(struct cm4_image *image)
 {
 	LOCKED(&image->lock);
 
-	return image->state != DISK_IDLE && (image->writable || image_has_changers(image));
+	return image->opens > 0 && image->state != DISK_IDLE &&
+	       (image->writable || image_has_changers(image));
 }
 
 void image_set_size(struct cm4_image *image, uint64_t bytes)

@@ -10,17 +10,19 @@ struct block;
 
 /*
  * The core's side of an image: what its owner, the module, does with it. An image knows bytes,
- *ranges and a disk; that there are modules, ports and stages it does not know.
+ * ranges and a disk; that there are modules, ports and stages it does not know.
  *
  * The life of the disk under an image:
  *
- *	idle --first byte or read--> wanted --admit--> open --last close, abort--> closing --reap-->
- *idle
- *	                               `-----refuse--> idle
+ *	idle ----> wanted ----> open ----> closing ----> idle
+ *	   a byte, |     admit       last close,    reap
+ *	   a read  |                 abort, failure
+ *	           `----> idle
+ *	            refuse, abort
  *
  * The image asks for a disk by wanted(); until the owner answers, requests are parked. While it is
- *open, the image's own thread does everything that touches the disk. When the thread has closed the
- *disk it says IMAGE_CLOSED and ends; the owner then calls image_reap, which joins it.
+ * open, the image's own thread does everything that touches the disk. When the thread has closed
+ * the disk it says IMAGE_CLOSED and ends; the owner then calls image_reap, which joins it.
  */
 
 enum image_event {
@@ -45,8 +47,8 @@ struct image_owner {
 	void (*wanted)(void *data, struct cm4_image *image, bool writable);
 	void (*event)(void *data, struct cm4_image *image, enum image_event event, int error,
 		const char *text);
-	void (*released)(
-		void *data); /* the image is being freed: drop the reference behind @data */
+	/* The image is being freed: drop the reference behind @data. */
+	void (*released)(void *data);
 	void *data;
 };
 
@@ -74,8 +76,10 @@ void image_refuse(struct cm4_image *image, int error, const char *text);
  */
 void image_abort(struct cm4_image *image, int error, const char *text);
 
-/* After IMAGE_CLOSED, not on the image's thread: joins it. Requests that came meanwhile make it
- * wanted again. */
+/*
+ * After IMAGE_CLOSED, not on the image's thread: joins it. Requests that came meanwhile make it
+ * wanted again.
+ */
 void image_reap(struct cm4_image *image);
 
 /*
@@ -86,7 +90,14 @@ void image_supersede(struct cm4_image *image);
 
 const char *image_disk(const struct cm4_image *image);
 enum cm4_image_mode image_mode(const struct cm4_image *image);
-bool image_is_writing(struct cm4_image *image); /* holds the disk, or wants it, for writing */
+
+/*
+ * Holds the disk, or wants it, for writing; not one whose last close has come, which is on its way
+ * out.
+ */
+bool image_is_writing(struct cm4_image *image);
+
 void image_status(struct cm4_image *image, struct cm4_image_status *ret_status);
-void image_set_size(
-	struct cm4_image *image, uint64_t bytes); /* RAW: the disk's size, before any open */
+
+/* RAW: the disk's size, before any open. */
+void image_set_size(struct cm4_image *image, uint64_t bytes);

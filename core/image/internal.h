@@ -19,15 +19,17 @@
  *	reader.c   the disk to readers, a window ahead
  *	whole.c    is it whole? (pure)
  *
- * Three places are empty so far. A decoder turns the writer's stream into the image's bytes: it stands in
- * request.c before content_take, and what it makes goes through there. A judge sees the first MiB before the
- * disk is changed: it stands in thread.c before the image is announced, and holds the queue of chunks back.
- * Proof follows a chunk: it stands in writer.c where a run of chunks comes back from the disk, and flush waits
- * for it before the image is whole; the commit that writes the start of the disk last belongs there too.
+ * Three places are empty so far. A decoder turns the writer's stream into the image's bytes: it
+ * stands in request.c before content_write, and what it makes goes through there. A judge sees the
+ * first MiB before the disk is changed: it stands in thread.c before the image is announced, and
+ * holds the queue of chunks back. Proof follows a chunk: it stands in writer.c where a run of
+ * chunks comes back from the disk, and a flush waits for it before the image is whole; the commit
+ * that writes the start of the disk last belongs there too.
  *
- * Locking: one lock per image. It is never held across the disk, a completion or the owner. Functions that are
- * called with it held say so; those that give it up in between, too. While it is free anything may have changed
- * but what belongs to the image's thread: the block, the chunks in flight and the reader's buffers.
+ * Locking: one lock per image. It is never held across the disk, a completion or the owner.
+ * Functions that are called with it held say so; those that give it up in between, too. While it is
+ * free anything may have changed but what belongs to the image's thread: the block, the chunks in
+ * flight and the reader's buffers.
  */
 
 /* Blocks are those of the range maps, and of the seam. */
@@ -93,7 +95,9 @@ struct cm4_image {
 	struct cm4_io_list parked, failed;
 	struct cm4_io *running;
 
-	/* The content. data: on the disk or in a chunk. known: data, and what was said to be zeros. */
+	/*
+	 * The content. data: on the disk or in a chunk. known: data, and what was said to be zeros.
+	 */
 	uint64_t size;
 	struct rangemap data, known; /* FLASH only; known lies within the size */
 	uint64_t change;	     /* counts everything that changes the content */
@@ -133,8 +137,8 @@ void image_clock_start(struct cm4_image *image);
 void image_clock_stop(struct cm4_image *image);
 
 /*
- * Lock held. The error sticks, all parked requests wait for the thread to say it, the disk will be closed.
- * @say: it is the end of a flash, and the owner hears of it.
+ * Lock held. The error sticks, all parked requests wait for the thread to say it, the disk will be
+ * closed. @say: it is the end of a flash, and the owner hears of it.
  */
 void image_fail(struct cm4_image *image, int error, bool say, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -153,7 +157,9 @@ bool image_has_changers(const struct cm4_image *image); /* lock held: some are p
 /* Lock held. Answers what can be answered without waiting. */
 enum answer request_answer(struct cm4_image *image, struct cm4_io *io);
 
-/* Lock held. Answers parked requests from the first on, as far as it goes; they are put on @done. */
+/*
+ * Lock held. Answers parked requests from the first on, as far as it goes; they are put on @done.
+ */
 void request_advance(struct cm4_image *image, struct cm4_io_list *done);
 
 /* content.c. Lock held; disk open for writing and the flash announced, where it says disk. */
@@ -168,8 +174,9 @@ void content_clear(struct cm4_image *image);
 bool content_fits(struct cm4_image *image, const struct cm4_io *io);
 
 /*
- * writer.c. On the image's thread; lock held, given up while the disk works. What goes wrong sticks to the image
- * (a flash is then closing). sync, fill_holes: 0, or -errno if the image is not as its writers think.
+ * writer.c. On the image's thread; lock held, given up while the disk works. What goes wrong sticks
+ * to the image (a flash is then closing). sync, fill_holes: 0, or -errno if the image is not as its
+ * writers think.
  */
 void writer_write_run(struct cm4_image *image); /* the next transfer that is queued */
 void writer_write_chunk(
@@ -177,9 +184,15 @@ void writer_write_chunk(
 int writer_sync(struct cm4_image *image);	  /* all that was taken so far, and on the medium */
 int writer_fill_holes(struct cm4_image *image);	  /* zeros where nothing was written */
 
-/* reader.c. serve: lock held; from the windows; true when all of it is read. @stale: also what is just read. */
+/*
+ * reader.c. serve: lock held; from the windows; true when all of it is read. @stale: also what is
+ * just read.
+ */
 bool reader_serve(struct cm4_image *image, struct cm4_io *io, bool stale);
-/* On the image's thread; lock held, given up while the disk works. fetch: what @io lacks next; 0 or -errno. */
+/*
+ * On the image's thread; lock held, given up while the disk works. fetch: what @io lacks next; 0 or
+ * -errno.
+ */
 int reader_fetch(struct cm4_image *image, const struct cm4_io *io);
 bool reader_may_prefetch(struct cm4_image *image);
 void reader_prefetch(struct cm4_image *image);

@@ -5,12 +5,14 @@
 #include "image/internal.h"
 
 /*
- * From the disk to readers. What is read goes into a window, and readers are served from there; one who reads in
- * order gets whole windows of a MiB, and the next is read while he is busy with this one: so that small reads
- * keep the link full too. Any change of the content makes the windows stale.
+ * From the disk to readers. What is read goes into a window, and readers are served from there; one
+ * who reads in order gets whole windows of a MiB, and the next is read while he is busy with this
+ * one: so that small reads keep the link full too. Any change of the content makes the windows
+ * stale.
  *
- * What is in a chunk is written first. From then on until the window is read nothing else reaches the disk, for
- * the thread is here; so a copy of the map, taken when the chunk is gone, describes what the disk holds.
+ * What is in a chunk is written first. From then on until the window is read nothing else reaches
+ * the disk, for the thread is here; so a copy of the map, taken when the chunk is gone, describes
+ * what the disk holds.
  */
 
 #define WINDOW_SIZE   CHUNK_SIZE

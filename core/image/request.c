@@ -5,9 +5,10 @@
 #include "util/cleanup.h"
 
 /*
- * Requests. What can be answered at once is answered by the thread that asks: a write for which there is room,
- * a read of what has been read ahead, anything about which nothing is left to be found out. The rest is parked,
- * and answered in order by the image's thread. Nobody overtakes: behind a parked request all are parked.
+ * Requests. What can be answered at once is answered by the thread that asks: a write for which
+ * there is room, a read of what has been read ahead, anything about which nothing is left to be
+ * found out. The rest is parked, and answered in order by the image's thread. Nobody overtakes:
+ * behind a parked request all are parked.
  */
 
 bool io_changes(const struct cm4_io *io)
@@ -46,7 +47,9 @@ static enum answer ready(struct cm4_io *io, ssize_t result)
 	return ANSWER_READY;
 }
 
-/* The disk is here to be written, this request fits on it, and the owner knows that a flash began. */
+/*
+ * The disk is here to be written, this request fits on it, and the owner knows that a flash began.
+ */
 static enum answer may_change(struct cm4_image *image, struct cm4_io *io)
 {
 	if (image->state != DISK_OPEN || !image->writable)

@@ -7,9 +7,9 @@
 #include "image/whole.h"
 
 /*
- * The image's thread. It lives from admit to reap, and everything that touches the disk happens on it, one thing
- * after the other: so no more is needed to keep writes, zeros, syncs and reads in order. It looks at what there is
- * to do, does one thing, and looks again.
+ * The image's thread. It lives from admit to reap, and everything that touches the disk happens on
+ * it, one thing after the other: so no more is needed to keep writes, zeros, syncs and reads in
+ * order. It looks at what there is to do, does one thing, and looks again.
  */
 
 /* Lock held, given up in between. */
@@ -79,7 +79,9 @@ static ssize_t run_flush(struct cm4_image *image)
 	return 0;
 }
 
-/* @io is the first that is parked. The asker may be gone when it is through: it is told by running. */
+/*
+ * @io is the first that is parked. The asker may be gone when it is through: it is told by running.
+ */
 static void run_request(struct cm4_image *image, struct cm4_io *io)
 {
 	struct cm4_io_list done = TAILQ_HEAD_INITIALIZER(done);

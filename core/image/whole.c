@@ -8,9 +8,9 @@ enum whole_verdict whole_judge(const struct whole_facts *facts)
 	if (facts->killed)
 		return WHOLE_NO_KILLED;
 	/*
-	 * Ranges that nobody wrote are holes if the size came last (cp's and xz's way to end with a hole) or
-	 * if the writer made sure of its data (bmaptool). Otherwise more is to come: qemu-img sets the size,
-	 * writes one block, closes, and opens the file again for the rest.
+	 * Ranges that nobody wrote are holes if the size came last (cp's and xz's way to end with a
+	 * hole) or if the writer made sure of its data (bmaptool). Otherwise more is to come:
+	 * qemu-img sets the size, writes one block, closes, and opens the file again for the rest.
 	 */
 	if (facts->unwritten && facts->wrote_since_sized && !facts->synced)
 		return WHOLE_NO_UNWRITTEN;

@@ -5,9 +5,10 @@
 #include <stdint.h>
 
 /*
- * Is what was written all that was meant to be written? Nobody says so: a close() comes from a writer that
- * is through, from one that is dying, from a child that inherited the descriptor and from qemu-img, which
- * opens its output three times. So it is judged by the content and by what is known of the writer. Pure.
+ * Is what was written all that was meant to be written? Nobody says so: a close() comes from a
+ * writer that is through, from one that is dying, from a child that inherited the descriptor and
+ * from qemu-img, which opens its output three times. So it is judged by the content and by what is
+ * known of the writer. Pure.
  *
  * Judging the content itself, by the ends of partitions and filesystems, has its place here.
  */

@@ -8,10 +8,11 @@
 #include "image/internal.h"
 
 /*
- * Bytes to the disk: chunks, zeros where nothing was written, and the sync. All on the image's thread.
+ * Bytes to the disk: chunks, zeros where nothing was written, and the sync. All on the image's
+ * thread.
  *
- * A chunk in flight belongs to the thread, so its transfer needs no lock. Proof will look at it between the
- * transfer and the release.
+ * A chunk in flight belongs to the thread, so its transfer needs no lock. Proof will look at it
+ * between the transfer and the release.
  */
 
 #define ZEROS_SIZE (256u << 10)
@@ -206,8 +207,10 @@ int writer_fill_holes(struct cm4_image *image)
 			end = first + most;
 		stop = end * RANGEMAP_BLOCK < block->bytes ? end * RANGEMAP_BLOCK : block->bytes;
 
-		/* Known as written from now on: a writer who adds to it finds the zeros on the disk,
-		 * for his chunk follows them. */
+		/*
+		 * Known as written from now on: a writer who adds to it finds the zeros on the
+		 * disk, for his chunk follows them.
+		 */
 		r = rangemap_add(&image->data, first, end);
 		if (r == 0)
 			r = rangemap_add(&image->known, first, end);

@@ -31,8 +31,10 @@ void cm4_image_unref(struct cm4_image *image); /* NULL is accepted */
 void cm4_image_open(struct cm4_image *image, bool writable);
 void cm4_image_close(struct cm4_image *image, bool writable);
 
-/* An open with O_TRUNC: size 0, no error, nothing written. The disk is touched by the next byte
- * only. */
+/*
+ * An open with O_TRUNC: size 0, no error, nothing written. The disk is touched by the next byte
+ * only.
+ */
 void cm4_image_restart(struct cm4_image *image);
 
 /*

@@ -20,8 +20,7 @@
 
 enum cm4_io_kind {
 	CM4_IO_READ,  /* offset, length, buffer: bytes read, 0 at and behind the end */
-	CM4_IO_WRITE, /* offset, length, buffer: bytes taken: all, but for an interrupt or a disk's
-			 end */
+	CM4_IO_WRITE, /* offset, length, buffer: bytes taken; fewer if interrupted, or at the end */
 	CM4_IO_TRUNCATE, /* length: the file's new size */
 	CM4_IO_ZERO,	 /* offset, length: this range is zeros from now on; the size stays */
 	CM4_IO_ALLOCATE, /* offset, length: the size becomes at least offset + length */
@@ -35,12 +34,13 @@ struct cm4_io {
 	uint64_t length;
 	void *buffer; /* read from by WRITE, written to by READ */
 
-	/* FLUSH only: the caller is being killed, so what it wrote cannot be all it meant to write.
-	 */
+	/* FLUSH only: the caller is being killed, so what it wrote cannot be all it meant to. */
 	bool writer_killed;
 
-	/* result: as said at the kind (0 where nothing is said), or -errno; the errno table is the
-	 * manual's. */
+	/*
+	 * result: as said at the kind (0 where nothing is said), or -errno; the errno table is the
+	 * manual's.
+	 */
 	void (*complete)(struct cm4_io *io, ssize_t result);
 
 	/* The image's own, from submit to complete. */

@@ -19,8 +19,9 @@
 #include "util/clock.h"
 
 /*
- * A disk in memory, as strict as O_DIRECT, which can be held up, fail and be aborted; and an owner who answers
- * as the module does, on a thread of his own. Waits end after PATIENCE: a hang is a failure, not a hang.
+ * A disk in memory, as strict as O_DIRECT, which can be held up, fail and be aborted; and an owner
+ * who answers as the module does, on a thread of his own. Waits end after PATIENCE: a hang is a
+ * failure, not a hang.
  */
 #define PATIENCE (20 * NS_PER_S)
 #define KIB	 1024ull

@@ -1,8 +1,8 @@
 #include "image-fixture.h"
 
 /*
- * Anything in any order, against a plain array. The seed of a failing round is printed; CM4FS_TEST_SEED runs
- * rounds from there.
+ * Anything in any order, against a plain array. The seed of a failing round is printed;
+ * CM4FS_TEST_SEED runs rounds from there.
  */
 #define DISK_SIZE (12 * MIB + 3 * 512)
 #define BLOCKS	  (DISK_SIZE / 4096 + 1)
@@ -35,7 +35,10 @@ static uint64_t first_seed(void)
 	return given ? strtoull(given, NULL, 0) : 20260101;
 }
 
-/* Where things begin and end: anywhere, with a liking for the borders of sectors, blocks and chunks. */
+/*
+ * Where things begin and end: anywhere, with a liking for the borders of sectors, blocks and
+ * chunks.
+ */
 static uint64_t draw_place(uint64_t *x, uint64_t below)
 {
 	static const uint64_t grain[] = {1, 512, 4096, 65536, MIB};
