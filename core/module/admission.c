@@ -66,12 +66,13 @@ static enum verdict judge(
 	/* Those who wait for what has just failed are told so, before anything is tried again. */
 	if (module->todo & LIFE_DO_REFUSE)
 		return VERDICT_KEEP;
+	/* The life machine hears of the disk after the list does: an image that began now would begin unseen. */
+	if (life->state == CM4_STATE_BOOTING)
+		return VERDICT_KEEP;
 	if (life->stage == CM4_STAGE_DISK && disk && disk->status.bytes) {
 		*ret_writer = claim->writable ? find_writer(module, claim) : NULL;
 		return *ret_writer ? judge_conflict(*ret_writer, ret_error) : VERDICT_ADMIT;
 	}
-	if (life->state == CM4_STATE_BOOTING)
-		return VERDICT_KEEP;
 	if (life->state == CM4_STATE_FAILED && life->stage == CM4_STAGE_DISK) {
 		/* It came up without the disk: asking again gives no other answer. */
 		*ret_error = -module->failure.error;
@@ -283,6 +284,16 @@ void admission_abort(struct cm4_module *module, int error, const char *text)
 bool admission_idle(struct cm4_module *module)
 {
 	return TAILQ_EMPTY(&module->claims);
+}
+
+bool admission_held(struct cm4_module *module)
+{
+	struct claim *claim;
+
+	TAILQ_FOREACH (claim, &module->claims, link)
+		if (claim->writable && claim->state != CLAIM_WANTED)
+			return true;
+	return false;
 }
 
 bool admission_writing(struct cm4_module *module)

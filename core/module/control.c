@@ -40,14 +40,15 @@ const char *cm4_verb_to_string(enum cm4_verb verb)
 	return "";
 }
 
-void control_answer_boot(struct cm4_module *module, int result)
+/* Those who wait in @list, which is of the module's. */
+static void answer(struct cm4_module *module, struct waiter_list *list, int result)
 {
 	struct waiter_list waiters = TAILQ_HEAD_INITIALIZER(waiters);
 	struct waiter *waiter;
 
 	{
 		LOCKED(&module->lock);
-		TAILQ_CONCAT(&waiters, &module->boot_waiters, link);
+		TAILQ_CONCAT(&waiters, list, link);
 	}
 	while ((waiter = TAILQ_FIRST(&waiters))) {
 		TAILQ_REMOVE(&waiters, waiter, link);
@@ -56,22 +57,43 @@ void control_answer_boot(struct cm4_module *module, int result)
 	}
 }
 
-/* 0: in line, and answered when the boot has ended. */
-static int wait_for_boot(struct cm4_module *module, void (*done)(void *, int), void *data)
+void control_answer_boot(struct cm4_module *module, int result)
 {
-	struct waiter *waiter = malloc(sizeof(*waiter));
+	answer(module, &module->boot_waiters, result);
+}
 
+void control_answer_eject(struct cm4_module *module, bool left)
+{
+	{
+		LOCKED(&module->lock);
+		if (TAILQ_EMPTY(&module->eject_waiters) || (!left && admission_held(module)))
+			return;
+	}
+	if (!left)
+		journal_add(module->journal, "eject: nothing is being written, safe to unplug");
+	answer(module, &module->eject_waiters, left ? -ENODEV : 0);
+}
+
+/* Lock held. 0: in line, and answered by the module's thread. */
+static int wait_in(
+	struct cm4_module *module, struct waiter_list *list, void (*done)(void *, int), void *data)
+{
+	struct waiter *waiter;
+
+	if (module->left || module->life.gone)
+		return -ENODEV;
+	waiter = malloc(sizeof(*waiter));
 	if (!waiter)
 		return -ENOMEM;
 	*waiter = (struct waiter){.done = done, .data = data};
-
-	LOCKED(&module->lock);
-	if (module->left || module->life.gone) {
-		free(waiter);
-		return -ENODEV;
-	}
-	TAILQ_INSERT_TAIL(&module->boot_waiters, waiter, link);
+	TAILQ_INSERT_TAIL(list, waiter, link);
 	return 0;
+}
+
+static int wait_for_boot(struct cm4_module *module, void (*done)(void *, int), void *data)
+{
+	LOCKED(&module->lock);
+	return wait_in(module, &module->boot_waiters, done, data);
 }
 
 static void boot(struct cm4_module *module, void (*done)(void *, int), void *data)
@@ -91,17 +113,26 @@ static int cancel(struct cm4_module *module)
 	return 0;
 }
 
-/* A disk is synced and given back at its last close; what is left to say is whether that has
- * happened. */
-static int eject(struct cm4_module *module)
+/* A disk is synced and given back at its last close; what is left to do is to wait until that has happened. */
+static int wait_for_close(struct cm4_module *module, void (*done)(void *, int), void *data)
 {
-	{
-		LOCKED(&module->lock);
-		if (module->life.state == CM4_STATE_BOOTING || admission_writing(module))
-			return -EBUSY;
-	}
-	journal_add(module->journal, "eject: nothing is being written, safe to unplug");
-	return 0;
+	LOCKED(&module->lock);
+	int r;
+
+	if (module->life.state == CM4_STATE_BOOTING || admission_writing(module))
+		return -EBUSY;
+	r = wait_in(module, &module->eject_waiters, done, data);
+	module->stirred = true;
+	module_wake(module);
+	return r;
+}
+
+static void eject(struct cm4_module *module, void (*done)(void *, int), void *data)
+{
+	int r = wait_for_close(module, done, data);
+
+	if (r < 0)
+		done(data, r);
 }
 
 static int clear(struct cm4_module *module)
@@ -144,7 +175,7 @@ void cm4_module_control(struct cm4_module *module, enum cm4_verb verb,
 		done(data, cancel(module));
 		return;
 	case CM4_VERB_EJECT:
-		done(data, eject(module));
+		eject(module, done, data);
 		return;
 	case CM4_VERB_CLEAR:
 		done(data, clear(module));

@@ -83,7 +83,7 @@ struct cm4_module {
 
 	struct cm4_image *image; /* the one last dropped */
 	TAILQ_HEAD(, claim) claims;
-	struct waiter_list boot_waiters;
+	struct waiter_list boot_waiters, eject_waiters;
 
 	TAILQ_ENTRY(cm4_module) link; /* in the fleet's list, under the fleet's lock */
 };
@@ -130,13 +130,18 @@ void admission_refuse(
 	struct cm4_module *module, int error, const char *text); /* thread: all who wait */
 void admission_abort(
 	struct cm4_module *module, int error, const char *text); /* every image on a disk */
-bool admission_idle(struct cm4_module *module);	   /* lock held: no image wants or holds a disk */
-bool admission_writing(struct cm4_module *module); /* lock held */
+bool admission_idle(struct cm4_module *module); /* lock held: no image wants or holds a disk */
+bool admission_writing(
+	struct cm4_module *module); /* lock held: somebody still writes, or means to */
+bool admission_held(struct cm4_module
+		*module); /* lock held: a disk is open for writing, if only to be closed */
 struct module_disk *module_find_disk(
 	struct cm4_module *module, const char *name); /* lock held; or NULL */
 
 /* control.c */
 void control_answer_boot(struct cm4_module *module, int result); /* thread */
+void control_answer_eject(
+	struct cm4_module *module, bool left); /* thread; does nothing while a disk is held */
 
 /* fleet.c */
 const struct cm4_fleet_config *fleet_config(struct cm4_fleet *fleet);

@@ -162,6 +162,7 @@ static void depart(struct cm4_module *module)
 	admission_abort(module, -ENODEV, "the module left the bus");
 	admission_refuse(module, -ENODEV, "the module left the bus");
 	control_answer_boot(module, -ENODEV);
+	control_answer_eject(module, true);
 	do {
 		admission_run(module);
 	} while (wait_for_claims(module));
@@ -193,6 +194,7 @@ void *module_thread(void *data)
 		if (todo & LIFE_DO_ADMIT)
 			control_answer_boot(module, 0);
 		admission_run(module);
+		control_answer_eject(module, false);
 	}
 	depart(module);
 	return NULL;
