@@ -7,6 +7,7 @@
 #include <cm4fs/log.h>
 
 #include "daemon.h"
+#include "linux/linux.h"
 #include "mount.h"
 #include "options.h"
 #include "payload/payload.h"
@@ -33,21 +34,31 @@ static void print_libfuse(enum fuse_log_level level, const char *format, va_list
 	cm4_log((int)level, "%s", line);
 }
 
-/* What boot files there are: those asked for, else the stand-in, for every module is simulated. */
+/*
+ * What boot files there are: those asked for; else the stand-in that simulated modules bring, or what is installed
+ * on this host. A host without any is no reason not to start: a module says so when it is written to.
+ */
 static int open_payload(const struct fs_options *options, struct payload **ret_payload)
 {
 	char message[MESSAGE_MAX] = "";
 	int r;
 
-	if (!options->payload)
+	if (options->payload) {
+		r = payload_open(options->payload, ret_payload, message, sizeof(message));
+		if (r < 0)
+			cm4_log(LOG_ERR, "%s", message);
+		return r;
+	}
+	if (options->simulated)
 		return sim_payload_new(ret_payload);
-	r = payload_open(options->payload, ret_payload, message, sizeof(message));
+
+	r = payload_open_standard(ret_payload, message, sizeof(message));
 	if (r < 0)
-		cm4_log(LOG_ERR, "%s", message);
-	return r;
+		cm4_log(LOG_WARNING, "%s", message);
+	return r == -ENOMEM ? r : 0;
 }
 
-static int open_backend(const struct fs_options *options, struct backend **ret_backend)
+static int open_simulation(const struct fs_options *options, struct backend **ret_backend)
 {
 	char message[MESSAGE_MAX] = "";
 	struct sim_spec *spec;
@@ -58,6 +69,18 @@ static int open_backend(const struct fs_options *options, struct backend **ret_b
 		r = sim_backend_new(spec, ret_backend, message, sizeof(message));
 	if (r < 0)
 		cm4_log(LOG_ERR, "%s", *message ? message : strerror(-r));
+	return r;
+}
+
+static int open_backend(const struct fs_options *options, struct backend **ret_backend)
+{
+	int r;
+
+	if (options->simulated)
+		return open_simulation(options, ret_backend);
+	r = linux_backend_new(ret_backend);
+	if (r < 0)
+		cm4_log(LOG_ERR, "USB: %s", strerror(-r));
 	return r;
 }
 
@@ -85,10 +108,6 @@ static int run(struct fs_options *options)
 	struct fs_daemon daemon;
 	int status = STATUS_FAILED;
 
-	if (!options->simulated) {
-		cm4_log(LOG_ERR, "this version drives simulated modules only: give --simulate");
-		return STATUS_FAILED;
-	}
 	if (fs_mount_check(options->mountpoint, &mountpoint, message, sizeof(message)) < 0) {
 		cm4_log(LOG_ERR, "%s", message);
 		return STATUS_FAILED;

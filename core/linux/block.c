@@ -1,0 +1,172 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "linux/block.h"
+#include "util/cleanup.h"
+
+#define GONE_WAIT_MS 2000
+#define IOV_MAX_ONCE 16
+
+struct linux_block {
+	struct block base;
+	int fd;
+	struct linux_block_watch watch;
+	atomic_bool aborted;
+};
+
+/* What a failed request means. A medium that rejects a block and a cable that was pulled both say EIO. */
+static int error_of(struct linux_block *block, int error)
+{
+	if (atomic_load(&block->aborted))
+		return -ECANCELED;
+	if (error == ENXIO || error == ENODEV || error == ESHUTDOWN)
+		return -ENODEV;
+	if (block->watch.is_gone &&
+		block->watch.is_gone(block->watch.data, block->watch.number, GONE_WAIT_MS))
+		return -ENODEV;
+	return error == ENODATA ? -ENODATA : -EIO;
+}
+
+/* Takes @n bytes off the front of the vector. */
+static void advance(struct iovec **iov, int *count, size_t n)
+{
+	while (*count && n >= (*iov)->iov_len) {
+		n -= (*iov)->iov_len;
+		(*iov)++;
+		(*count)--;
+	}
+	if (*count) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + n;
+		(*iov)->iov_len -= n;
+	}
+}
+
+static int block_writev(struct block *base, const struct iovec *vector, int n, uint64_t offset)
+{
+	struct linux_block *block = (struct linux_block *)base;
+	struct iovec copy[IOV_MAX_ONCE], *iov = copy;
+
+	if (n > IOV_MAX_ONCE)
+		return -EINVAL;
+	for (int i = 0; i < n; i++)
+		copy[i] = vector[i];
+	while (n) {
+		ssize_t r;
+
+		if (atomic_load(&block->aborted))
+			return -ECANCELED;
+		r = pwritev(block->fd, iov, n, (off_t)offset);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return error_of(block, r < 0 ? errno : EIO);
+		offset += (uint64_t)r;
+		advance(&iov, &n, (size_t)r);
+	}
+	return 0;
+}
+
+static int block_read(struct block *base, void *buffer, size_t size, uint64_t offset)
+{
+	struct linux_block *block = (struct linux_block *)base;
+	char *to = buffer;
+
+	while (size) {
+		ssize_t r;
+
+		if (atomic_load(&block->aborted))
+			return -ECANCELED;
+		r = pread(block->fd, to, size, (off_t)offset);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return error_of(block, r < 0 ? errno : EIO);
+		to += r;
+		offset += (uint64_t)r;
+		size -= (size_t)r;
+	}
+	return 0;
+}
+
+static int block_sync(struct block *base)
+{
+	struct linux_block *block = (struct linux_block *)base;
+
+	if (atomic_load(&block->aborted))
+		return -ECANCELED;
+	return fsync(block->fd) < 0 ? error_of(block, errno) : 0;
+}
+
+/* A request that is with the kernel cannot be taken back; it ends in the kernel's own bounded time. */
+static void block_abort(struct block *base)
+{
+	atomic_store(&((struct linux_block *)base)->aborted, true);
+}
+
+static void block_close(struct block *base)
+{
+	struct linux_block *block = (struct linux_block *)base;
+
+	close(block->fd);
+	free(block);
+}
+
+static const struct block_ops block_ops = {
+	.writev = block_writev,
+	.read = block_read,
+	.sync = block_sync,
+	.abort = block_abort,
+	.close = block_close,
+};
+
+/* The node is the device that was meant, and nobody else writes to it. 0 or -errno. */
+static int secure(int fd, bool writable, dev_t number, uint64_t *ret_bytes)
+{
+	struct stat st;
+	int read_only = 0;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode) || st.st_rdev != number)
+		return -ENODEV;
+	if (writable && ioctl(fd, BLKROGET, &read_only) == 0 && read_only)
+		return -EROFS;
+	if (writable && flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (ioctl(fd, BLKGETSIZE64, ret_bytes) < 0)
+		return -errno;
+	return *ret_bytes ? 0 : -ENOMEDIUM;
+}
+
+int linux_block_open(const char *path, bool writable, const struct linux_block_watch *watch,
+	struct block **ret_block)
+{
+	/* O_EXCL on a block device: EBUSY while it or a partition of it is mounted or held by another. */
+	int flags = O_DIRECT | O_CLOEXEC | (writable ? O_RDWR | O_EXCL : O_RDONLY);
+	_cleanup_close_ int fd = open(path, flags);
+	struct linux_block *block;
+	uint64_t bytes;
+	int r;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ENODEV : -errno;
+	r = secure(fd, writable, watch->number, &bytes);
+	if (r < 0)
+		return r;
+	block = calloc(1, sizeof(*block));
+	if (!block)
+		return -ENOMEM;
+	block->base = (struct block){.ops = &block_ops, .bytes = bytes};
+	block->watch = *watch;
+	block->fd = fd;
+	fd = -1;
+	*ret_block = &block->base;
+	return 0;
+}
