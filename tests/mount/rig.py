@@ -27,7 +27,7 @@ sys.path.append(os.path.dirname(HERE))
 import tap
 from tap import SLOW, Skip, case, comment, finish  # for those who import this
 
-CM4FS = os.environ.get("CM4FS", "cm4fs")
+CM4FS = os.path.abspath(os.environ.get("CM4FS", "build/fs/cm4fs"))
 WRAPPER = shlex.split(os.environ.get("CM4FS_WRAPPER", ""))
 SHORT = os.environ.get("CM4FS_SHORT") == "1"
 
@@ -205,7 +205,7 @@ def run(*command, seconds=60, status=0, **keywords):
     """Runs a program to its end, and asserts its exit status (None: any)."""
     if len(command) == 1:
         command = ["/bin/sh", "-c", command[0]]
-    if not shutil.which(command[0]):
+    if "/" not in command[0] and not shutil.which(command[0]):
         raise Skip(f"{command[0]} is not installed")
     result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, timeout=seconds * SLOW, **keywords)
