@@ -6,7 +6,7 @@
 #include "sim/spec.h"
 
 /* What stands behind the @ of a fault. */
-enum value { VALUE_NONE, VALUE_POINT, VALUE_WORD, VALUE_BYTES, VALUE_NUMBER };
+enum value { VALUE_NONE, VALUE_POINT, VALUE_WORD, VALUE_NAME, VALUE_BYTES, VALUE_MS, VALUE_NUMBER };
 
 static const char *const nonsense_words[] = {
 	[SIM_NONSENSE_BAD_COMMAND] = "bad-command",
@@ -51,7 +51,7 @@ static const struct entry faults[] = {
 	[SIM_FAULT_NO_MMC] = {"no-mmc", VALUE_NONE, NULL,
 		"becomes a mass-storage device without mmcblk0"},
 	[SIM_FAULT_NO_MEDIUM] = {"no-medium", VALUE_NONE, NULL, "mmcblk0 has size 0"},
-	[SIM_FAULT_REPLUG] = {"replug", VALUE_NUMBER, NULL,
+	[SIM_FAULT_REPLUG] = {"replug", VALUE_MS, NULL,
 		"plugged in again, so many milliseconds after an unplug"},
 	[SIM_FAULT_ADOPT] = {"adopt", VALUE_NONE, NULL, "is in mass storage from the start"},
 	[SIM_FAULT_FULL_SPEED] = {"full-speed", VALUE_NONE, NULL,
@@ -63,7 +63,7 @@ static const struct entry faults[] = {
 		"this place on the disk cannot be read"},
 	[SIM_FAULT_SYNC_ERROR] = {"sync-error", VALUE_NONE, NULL,
 		"synchronising the disk's cache fails"},
-	[SIM_FAULT_SLOW_WRITE] = {"slow-write", VALUE_NUMBER, NULL,
+	[SIM_FAULT_SLOW_WRITE] = {"slow-write", VALUE_MS, NULL,
 		"every write takes so many milliseconds longer"},
 	[SIM_FAULT_CORRUPT] = {"corrupt", VALUE_BYTES, NULL,
 		"the medium keeps another byte here than its cache shows"},
@@ -79,12 +79,11 @@ static const struct entry points[] = {
 	[SIM_POINT_SECOND_STAGE] = {"second-stage", VALUE_NONE, NULL, "the second stage's bytes"},
 	[SIM_POINT_STATUS] = {"status", VALUE_NONE, NULL, "the ROM's status is asked for"},
 	[SIM_POINT_SECOND] = {"second", VALUE_NONE, NULL, "the second stage's first message"},
-	[SIM_POINT_FILE] = {"file", VALUE_WORD, NULL, "=NAME: the bytes of this boot file"},
+	[SIM_POINT_FILE] = {"file", VALUE_NAME, NULL, "the bytes of this boot file"},
 	[SIM_POINT_DONE] = {"done", VALUE_NONE, NULL, "the second stage's Done"},
 	[SIM_POINT_DISK] = {"disk", VALUE_NONE, NULL, "its disks have just come up"},
-	[SIM_POINT_WRITE] = {"write", VALUE_BYTES, NULL,
-		"=BYTES: so much was written to its disks"},
-	[SIM_POINT_READ] = {"read", VALUE_BYTES, NULL, "=BYTES: so much was read from its disks"},
+	[SIM_POINT_WRITE] = {"write", VALUE_BYTES, NULL, "so much was written to its disks"},
+	[SIM_POINT_READ] = {"read", VALUE_BYTES, NULL, "so much was read from its disks"},
 	[SIM_POINT_SYNC] = {"sync", VALUE_NONE, NULL, "a disk's cache is synchronised"},
 };
 
@@ -127,7 +126,7 @@ static int parse_point(const char *text, struct sim_fault *fault)
 	switch (points[i].value) {
 	case VALUE_NONE:
 		return value ? -EINVAL : 0;
-	case VALUE_WORD:
+	case VALUE_NAME:
 		if (!value || !*value || strlen(value) >= sizeof(fault->name))
 			return -EINVAL;
 		strcpy(fault->name, value);
@@ -135,6 +134,8 @@ static int parse_point(const char *text, struct sim_fault *fault)
 	case VALUE_BYTES:
 		return value ? sim_parse_size(value, &fault->number) : -EINVAL;
 	case VALUE_POINT:
+	case VALUE_WORD:
+	case VALUE_MS:
 	case VALUE_NUMBER:
 		break;
 	}
@@ -184,35 +185,35 @@ int sim_fault_parse(const char *text, struct sim_fault *ret_fault, char *message
 	return 0;
 }
 
-static void help_value(char *buffer, size_t size, size_t i)
+/* One line: what to write, its value behind @join, and what it does. */
+static void help_entry(FILE *stream, const struct entry *entry, char join)
 {
 	static const char *const words[] = {
 		[VALUE_NONE] = "",
-		[VALUE_POINT] = "@POINT",
+		[VALUE_POINT] = "POINT",
 		[VALUE_WORD] = "",
-		[VALUE_BYTES] = "@BYTES",
-		[VALUE_NUMBER] = "@N",
+		[VALUE_NAME] = "NAME",
+		[VALUE_BYTES] = "BYTES",
+		[VALUE_MS] = "MS",
+		[VALUE_NUMBER] = "N",
 	};
-	size_t n = (size_t)snprintf(buffer, size, "%s%s", faults[i].name, words[faults[i].value]);
+	int n = fprintf(stream, "  %s", entry->name);
 
-	for (size_t w = 0; faults[i].words && faults[i].words[w] && n < size; w++)
-		n += (size_t)snprintf(
-			buffer + n, size - n, "%c%s", w ? '|' : '@', faults[i].words[w]);
+	if (entry->value != VALUE_NONE)
+		n += fprintf(stream, "%c%s", join, words[entry->value]);
+	for (size_t i = 0; entry->words && entry->words[i]; i++)
+		n += fprintf(stream, "%s%s", i ? "|" : "", entry->words[i]);
+	fprintf(stream, "%s%*s%s\n", n > 20 ? "\n" : "", n > 20 ? 21 : 21 - n, "", entry->help);
 }
 
 void sim_fault_help(FILE *stream)
 {
 	fputs("faults, fault=[N/]NAME[@VALUE], for module N or for every one:\n", stream);
-	for (size_t i = 0; i < N_FAULTS; i++) {
-		char name[128];
-
-		help_value(name, sizeof(name), i);
-		fprintf(stream, "  %-18s %s%s\n", name,
-			strlen(name) > 18 ? "\n                     " : "", faults[i].help);
-	}
-	fputs("points in a module's life, each struck once:\n", stream);
+	for (size_t i = 0; i < N_FAULTS; i++)
+		help_entry(stream, &faults[i], '@');
+	fputs("points in a module's life, at each of which a fault strikes once:\n", stream);
 	for (size_t i = 0; i < N_POINTS; i++)
-		fprintf(stream, "  %-18s %s\n", points[i].name, points[i].help);
+		help_entry(stream, &points[i], '=');
 }
 
 static bool mine(const struct sim_faults *all, size_t i)
@@ -248,7 +249,7 @@ bool sim_faults_strike(struct sim_faults *all, enum sim_point point, const char 
 			continue;
 		if (all->spent & 1ull << i)
 			continue;
-		if (points[point].value == VALUE_WORD && (!name || strcmp(name, fault->name) != 0))
+		if (points[point].value == VALUE_NAME && (!name || strcmp(name, fault->name) != 0))
 			continue;
 		if (points[point].value == VALUE_BYTES &&
 			(fault->number < from || fault->number >= to))

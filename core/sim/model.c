@@ -63,6 +63,7 @@ static const struct sim_model models[] = {
 		.second_mbps = 480,
 		.disk_product = GADGET_LINUX,
 		.disk_index = 3,
+		.serial_upper = 0x10000000,
 		.has_emmc = true,
 		.has_console = true,
 		.wishes = wishes_2711,
@@ -77,6 +78,7 @@ static const struct sim_model models[] = {
 		.second_mbps = 480,
 		.disk_product = GADGET_LINUX,
 		.disk_index = 3,
+		.serial_upper = 0x10000000,
 		.has_console = true,
 		.wishes = wishes_2711,
 	},
@@ -149,7 +151,8 @@ void sim_model_identify(const struct sim_model *model, enum sim_stage stage, con
 		id.product = model->disk_product;
 		id.serial_index = model->disk_index;
 		if (id.serial_index)
-			snprintf(id.serial, sizeof(id.serial), "10000000%08x", serial);
+			snprintf(id.serial, sizeof(id.serial), "%08x%08x",
+				model->serial_upper ? model->serial_upper : ~serial, serial);
 		break;
 	}
 	if (full_speed)

@@ -35,7 +35,8 @@ struct sim_model {
 	unsigned second_mbps;	   /* the second stage's own speed */
 	uint16_t disk_product;	   /* of mass storage */
 	uint8_t disk_index;
-	bool has_emmc; /* soldered on; else a card slot, empty unless a size is given */
+	uint32_t serial_upper; /* of the disk's 64 bits; 0: it differs from module to module */
+	bool has_emmc;	       /* soldered on; else a card slot, empty unless a size is given */
 	bool has_console;
 	const struct sim_wish
 		*wishes; /* the second stage's questions, in order; ends with a NULL name */

@@ -125,22 +125,23 @@ static const char *key_dir(struct sim_spec *spec, const char *value)
 }
 
 static const struct {
-	const char *name;
+	const char *name, *value;
 	key_parser *parse; /* NULL: fault, which speaks for itself */
 	const char *help;
 } keys[] = {
-	{"count", key_count, "N  how many modules (1)"},
-	{"emmc", key_emmc, "SIZE  of mmcblk0, a multiple of 512 (1G)"},
-	{"nvme", key_nvme, "SIZE  of a second disk, nvme0n1 (none)"},
-	{"link", key_link, "BYTES_PER_SECOND  over USB (40M; 0 = no limit)"},
-	{"medium", key_medium, "BYTES_PER_SECOND  to and from the medium (150M; 0 = no limit)"},
-	{"boot", key_boot, "MS  the module's own time, from second stage to disk (1000)"},
-	{"model", key_model, "MODEL  see below"},
-	{"dir", key_dir,
-		"DIR  media as DIR/SERIAL-mmcblk0.img, what was received as\n"
-		"                DIR/SERIAL-record.txt; an image may be a symlink to a block\n"
-		"                device; DIR holds no colon (in memory)"},
-	{"fault", NULL, "FAULT  see below; may be repeated"},
+	{"count", "N", key_count, "how many modules (1)"},
+	{"emmc", "SIZE", key_emmc, "of mmcblk0, a multiple of 512 (1G)"},
+	{"nvme", "SIZE", key_nvme, "of a second disk, nvme0n1 (none)"},
+	{"link", "RATE", key_link, "bytes per second over USB (40M; 0 = no limit)"},
+	{"medium", "RATE", key_medium, "bytes per second of the medium (150M; 0 = no limit)"},
+	{"boot", "MS", key_boot, "the module's own part of a boot, in milliseconds (1000)"},
+	{"model", "MODEL", key_model, "see below (cm4)"},
+	{"dir", "DIR", key_dir,
+		"keeps media as DIR/SERIAL-mmcblk0.img, each a file or a symlink to a block\n"
+		"                     device, and writes what was received into "
+		"DIR/SERIAL-record.txt;\n"
+		"                     DIR holds no colon (without it: media in memory)"},
+	{"fault", "FAULT", NULL, "see below; may be repeated"},
 };
 
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -257,8 +258,11 @@ void sim_spec_help(FILE *stream)
 {
 	fputs("--simulate=COUNT, or KEY=VALUE pairs joined by colons; K, M and G are of 1024:\n",
 		stream);
-	for (size_t i = 0; i < N_KEYS; i++)
-		fprintf(stream, "  %s=%s\n", keys[i].name, keys[i].help);
+	for (size_t i = 0; i < N_KEYS; i++) {
+		int n = fprintf(stream, "  %s=%s", keys[i].name, keys[i].value);
+
+		fprintf(stream, "%*s%s\n", 21 - n, "", keys[i].help);
+	}
 	fputs("models:\n", stream);
 	for (size_t i = 0; sim_model_get(i); i++)
 		fprintf(stream, "  %-18s %s\n", sim_model_get(i)->name, sim_model_get(i)->help);

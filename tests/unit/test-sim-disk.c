@@ -321,6 +321,127 @@ static void media_in_a_directory_are_kept_between_runs(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* One user of one module: writes while it can, boots it when it must, until told to stop. */
+struct user {
+	struct host *host;
+	unsigned number;
+	unsigned errors; /* transfers that failed; of the thread alone until it is joined */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned sessions; /* disks opened so far; guarded by the lock, as is: */
+	bool stop;
+};
+
+static void boot_by_hand(struct user *user)
+{
+	const struct backend_ops *ops = user->host->backend->ops;
+	const char *port = sim_inspect_port(user->host->backend, user->number);
+	struct usb_device *usb;
+
+	/* Which stage it is in is not known: a ROM stalls the one, a second stage the other. */
+	if (ops->open_usb(user->host->backend, port, &usb) == 0) {
+		if (host_boot_rom(usb, "code", 4) == -EPIPE)
+			host_serve(usb, NULL);
+		usb->ops->close(usb);
+	}
+	/* Off the bus: the next stage comes by itself. */
+	pthread_mutex_lock(&user->lock);
+	cond_wait_until(&user->changed, &user->lock, clock_ns() + NS_PER_MS);
+	pthread_mutex_unlock(&user->lock);
+}
+
+static void write_until_it_fails(struct user *user, struct block *block)
+{
+	_cleanup_free_ unsigned char *data = pattern(MIB, 13);
+	int r = 0;
+
+	for (unsigned i = 0; r == 0; i++) {
+		pthread_mutex_lock(&user->lock);
+		if (user->stop)
+			r = 1;
+		if (i == 1)
+			user->sessions++;
+		pthread_cond_broadcast(&user->changed);
+		pthread_mutex_unlock(&user->lock);
+		if (r == 0)
+			r = put(block, data, MIB, i % 16 * MIB);
+		if (r == 0 && i % 5 == 4)
+			r = block->ops->sync(block);
+		if (r == 0 && i % 3 == 2)
+			r = block->ops->read(block, data, MIB, i % 16 * MIB);
+	}
+	if (r < 0) {
+		assert_int_equal(r, -ENODEV);
+		user->errors++;
+	}
+}
+
+static void *use(void *data)
+{
+	struct user *user = data;
+	const struct backend_ops *ops = user->host->backend->ops;
+	const char *port = sim_inspect_port(user->host->backend, user->number);
+	bool stop = false;
+
+	while (!stop) {
+		struct block *block;
+
+		if (ops->open_block(user->host->backend, port, "mmcblk0", true, &block) == 0) {
+			write_until_it_fails(user, block);
+			block->ops->close(block);
+		} else {
+			boot_by_hand(user);
+		}
+		pthread_mutex_lock(&user->lock);
+		stop = user->stop;
+		pthread_mutex_unlock(&user->lock);
+	}
+	return NULL;
+}
+
+/* Until the user has opened the disk @n times. */
+static void await_sessions(struct user *user, unsigned n)
+{
+	uint64_t deadline = clock_ns() + HOST_PATIENCE_MS * NS_PER_MS;
+	LOCKED(&user->lock);
+
+	while (user->sessions < n && cond_wait_until(&user->changed, &user->lock, deadline) == 0)
+		;
+	assert_true(user->sessions >= n);
+}
+
+static void modules_come_and_go_under_their_users(void **state)
+{
+	struct host *host = host_new("count=3:emmc=16M:link=0:medium=500M:boot=1");
+	struct user users[3] = {0};
+	pthread_t threads[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		users[i].host = host;
+		users[i].number = i + 1;
+		pthread_mutex_init(&users[i].lock, NULL);
+		cond_init(&users[i].changed);
+		assert_int_equal(pthread_create(&threads[i], NULL, use, &users[i]), 0);
+	}
+	for (unsigned round = 1; round <= 10; round++) {
+		for (unsigned i = 0; i < 3; i++) {
+			await_sessions(&users[i], round);
+			sim_inspect_unplug(host->backend, i + 1);
+			sim_inspect_plug(host->backend, i + 1);
+		}
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		pthread_mutex_lock(&users[i].lock);
+		users[i].stop = true;
+		pthread_mutex_unlock(&users[i].lock);
+		pthread_join(threads[i], NULL);
+		assert_int_equal(users[i].errors, 10);
+		pthread_cond_destroy(&users[i].changed);
+		pthread_mutex_destroy(&users[i].lock);
+	}
+	host_free(host);
+}
+
 static void a_directory_that_is_not_there_is_named(void **state)
 {
 	struct backend *backend;
@@ -348,6 +469,7 @@ int main(void)
 		cmocka_unit_test(places_on_the_disk_go_bad_on_order),
 		cmocka_unit_test(corruption_hides_behind_an_intact_cache),
 		cmocka_unit_test(media_in_a_directory_are_kept_between_runs),
+		cmocka_unit_test(modules_come_and_go_under_their_users),
 		cmocka_unit_test(a_directory_that_is_not_there_is_named),
 	};
 

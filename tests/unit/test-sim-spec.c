@@ -135,8 +135,8 @@ static void help_lists_every_key_model_and_fault(void **state)
 		"model=", "dir=", "fault=", "cm4-lite", "cm3", "cm5", "silent@POINT",
 		"unplug@POINT", "stall@POINT",
 		"nonsense@bad-command|no-nul|dotdot|absolute|control|endless|short",
-		"console@none|dead|noisy", "corrupt@BYTES", "replug@N", "adopt", "second-stage",
-		"done", "=BYTES", "=NAME"};
+		"console@none|dead|noisy", "corrupt@BYTES", "replug@MS", "adopt", "second-stage",
+		"done", "write=BYTES", "file=NAME"};
 	char *text = NULL;
 	size_t size;
 	FILE *stream = open_memstream(&text, &size);
@@ -166,6 +166,9 @@ static void identities_follow_the_stages(void **state)
 	sim_model_identify(sim_model_find("cm4"), SIM_STAGE_DISK, "1-1.1", 0xaf04b2da, true, &id);
 	assert_string_equal(id.serial, "10000000af04b2da");
 	assert_int_equal(id.link_mbps, 12);
+	sim_model_identify(sim_model_find("cm5"), SIM_STAGE_DISK, "1-1.1", 0xaf04b2da, false, &id);
+	assert_string_equal(id.serial + 8, "af04b2da");
+	assert_string_not_equal(id.serial, "10000000af04b2da");
 	sim_model_identify(sim_model_find("cm3"), SIM_STAGE_ROM, "1-1.1", 0xaf04b2da, false, &id);
 	assert_string_equal(id.serial, "");
 	sim_model_identify(
