@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -64,6 +65,9 @@ static void write_line(const struct sim_record *record, const struct sim_item *i
 		*item->name ? " " : "", item->name, (unsigned long long)item->size,
 		*item->digest ? " " : "", item->digest);
 
+	/* A name may be hostile by order; a line is one all the same. */
+	for (int i = 0; i + 1 < n; i++)
+		line[i] = iscntrl((unsigned char)line[i]) ? '?' : line[i];
 	/* A full disk loses lines of the record; the module goes on as if nothing were recorded. */
 	if (write(record->fd, line, (size_t)n) < 0)
 		return;
