@@ -6,8 +6,8 @@
 
 /*
  * What a module saw, in its order: every stage, every file it asked for, the SHA-256 of every byte
- * string it was sent. Kept for tests in the process, and written line by line to a file for those
- * outside.
+ * string it was sent. Kept for tests in the process, and written to a file for those outside, a line
+ * each: the event's word, a name where there is one, a number, a digest where there is one.
  *
  * A record belongs to its module, whose lock guards it.
  */
