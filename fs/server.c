@@ -42,7 +42,7 @@ static int fail(const char *what, int error)
 }
 
 static int set_up(
-	struct server *server, const struct fs_options *options, struct cm4_fleet_config *config)
+	struct server *server, struct fs_options *options, struct cm4_fleet_config *config)
 {
 	struct fs_owner owner = {.uid = options->uid, .gid = options->gid, .umask = options->umask};
 	int r = fs_new(&owner, &server->fs);

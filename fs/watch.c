@@ -6,12 +6,10 @@
 #include "proc.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "verdict.h"
 #include "watch.h"
 
 #define LOOK_AGAIN_MS 100
-
-/* A request that is nearly done is not worth an EINTR, which not every program takes well. */
-#define GRACE_MS 300
 
 TAILQ_HEAD(op_list, fs_op);
 
@@ -25,22 +23,6 @@ struct fs_watch {
 	struct op_list watched; /* the thread's own */
 };
 
-/*
- * A deadly signal ends everything at once: the process cannot go before we let go of its request.
- * A close or a sync goes on through anything else. Of other requests, a signal that the program
- * handles is worth an EINTR after a moment, so that Ctrl-C works in a program that tidies up; the
- * flash goes on, and most programs write again. A stop (Ctrl-Z) has no handler, and comes into
- * force when the request is done.
- */
-bool fs_watch_verdict(bool closing, uint64_t waited_ms, const struct fs_signals *signals)
-{
-	if (signals && fs_signals_kill(signals))
-		return true;
-	if (closing || waited_ms < GRACE_MS)
-		return false;
-	return !signals || fs_signals_handled(signals);
-}
-
 static bool is_closing(const struct fs_op *op)
 {
 	return op->image && (op->io.kind == CM4_IO_FLUSH || op->io.kind == CM4_IO_SYNC);
@@ -51,8 +33,7 @@ static bool look_at(const struct fs_op *op)
 	struct fs_signals signals;
 	bool known = fs_proc_signals(op->pid, &signals) == 0;
 
-	return fs_watch_verdict(
-		is_closing(op), clock_ms() - op->interrupted_ms, known ? &signals : NULL);
+	return fs_verdict(is_closing(op), clock_ms() - op->interrupted_ms, known ? &signals : NULL);
 }
 
 static void look_at_all(struct fs_watch *watch)

@@ -1,10 +1,6 @@
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 struct fs_op;
-struct fs_signals;
 struct fs_watch;
 
 /*
@@ -21,9 +17,3 @@ void fs_watch_free(struct fs_watch *watch); /* every request has been answered; 
 /* Each takes what references it needs. In either order, or only one of them. */
 void fs_watch_interrupted(struct fs_watch *watch, struct fs_op *op);
 void fs_watch_submitted(struct fs_watch *watch, struct fs_op *op);
-
-/*
- * Whether to give a request up (pure). @signals: NULL where the caller cannot be read. @closing: a
- * FLUSH or an fsync, which a program takes as the truth about its data and rarely tries again.
- */
-bool fs_watch_verdict(bool closing, uint64_t waited_ms, const struct fs_signals *signals);
