@@ -35,8 +35,9 @@ static void print_libfuse(enum fuse_log_level level, const char *format, va_list
 }
 
 /*
- * What boot files there are: those asked for; else the stand-in that simulated modules bring, or what is installed
- * on this host. A host without any is no reason not to start: a module says so when it is written to.
+ * What boot files there are: those asked for; else the stand-in that simulated modules bring, or
+ * what is installed on this host. A host without any is no reason not to start: a module says so
+ * when it is written to.
  */
 static int open_payload(const struct fs_options *options, struct payload **ret_payload)
 {
