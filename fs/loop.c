@@ -31,6 +31,10 @@ struct fs_loop {
 	int ended_fd; /* eventfd */
 	pthread_t threads[THREADS];
 	unsigned n;
+
+	pthread_mutex_t lock; /* guards running; innermost */
+	pthread_cond_t ended;
+	unsigned running;
 };
 
 /* The buffer of the request that this thread is at. */
@@ -61,10 +65,21 @@ static void put_current(struct fs_loop *loop)
 	fs_pool_put(loop->pool, fs_loop_steal());
 }
 
+static void tell_ended(struct fs_loop *loop)
+{
+	uint64_t one = 1;
+
+	if (write(loop->ended_fd, &one, sizeof(one)) < 0)
+		cm4_log(LOG_ERR, "cannot tell that the request loop ended: %m");
+
+	LOCKED(&loop->lock);
+	loop->running--;
+	pthread_cond_signal(&loop->ended);
+}
+
 static void *run(void *data)
 {
 	struct fs_loop *loop = data;
-	uint64_t one = 1;
 	sigset_t wake;
 
 	sigemptyset(&wake);
@@ -79,8 +94,7 @@ static void *run(void *data)
 	}
 	fuse_session_exit(loop->session);
 	put_current(loop);
-	if (write(loop->ended_fd, &one, sizeof(one)) < 0)
-		cm4_log(LOG_ERR, "cannot tell that the request loop ended: %m");
+	tell_ended(loop);
 	return NULL;
 }
 
@@ -102,6 +116,8 @@ int fs_loop_new(struct fuse_session *session, struct fs_pool *pool, struct fs_lo
 		free(loop);
 		return r;
 	}
+	pthread_mutex_init(&loop->lock, NULL);
+	cond_init(&loop->ended);
 	*ret_loop = loop;
 	return 0;
 }
@@ -111,6 +127,8 @@ void fs_loop_free(struct fs_loop *loop)
 	if (!loop)
 		return;
 	fs_loop_stop(loop);
+	pthread_cond_destroy(&loop->ended);
+	pthread_mutex_destroy(&loop->lock);
 	close(loop->ended_fd);
 	free(loop);
 }
@@ -132,11 +150,14 @@ int fs_loop_start(struct fs_loop *loop)
 
 	sigaction(WAKE_SIGNAL, &action, NULL);
 	while (loop->n < THREADS) {
-		int r = pthread_create(&loop->threads[loop->n], NULL, run, loop);
+		int r;
 
+		LOCKED(&loop->lock);
+		r = pthread_create(&loop->threads[loop->n], NULL, run, loop);
 		if (r)
 			return -r;
 		loop->n++;
+		loop->running++;
 	}
 	return 0;
 }
@@ -146,24 +167,18 @@ int fs_loop_ended_fd(struct fs_loop *loop)
 	return loop->ended_fd;
 }
 
-static void join(pthread_t thread)
-{
-	struct timespec until;
-
-	do {
-		pthread_kill(thread, WAKE_SIGNAL);
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += WAKE_AGAIN_MS * (long)NS_PER_MS;
-		if (until.tv_nsec >= (long)NS_PER_S) {
-			until.tv_nsec -= (long)NS_PER_S;
-			until.tv_sec++;
-		}
-	} while (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
-}
-
 void fs_loop_stop(struct fs_loop *loop)
 {
 	fuse_session_exit(loop->session);
+	{
+		LOCKED(&loop->lock);
+		while (loop->running) {
+			for (unsigned i = 0; i < loop->n; i++)
+				pthread_kill(loop->threads[i], WAKE_SIGNAL);
+			cond_wait_until(
+				&loop->ended, &loop->lock, clock_ns() + WAKE_AGAIN_MS * NS_PER_MS);
+		}
+	}
 	while (loop->n)
-		join(loop->threads[--loop->n]);
+		pthread_join(loop->threads[--loop->n], NULL);
 }
