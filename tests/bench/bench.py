@@ -7,6 +7,7 @@ target was met: the words MET and MISSED say that.
 
 import concurrent.futures
 import contextlib
+import itertools
 import os
 import statistics
 import subprocess
@@ -14,10 +15,13 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.append(os.path.join(os.path.dirname(HERE), "mount"))
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path += [TESTS, os.path.join(TESTS, "mount")]
 
+import tap
 from rig import FIRST, MIB, Rig, run, wait_until_live
+
+tap.quiet()
 
 MINIMAL_FUSE = os.environ.get("MINIMAL_FUSE", "minimal-fuse")
 SHM = "/dev/shm"
@@ -91,16 +95,23 @@ def memory_speed():
     """The same copy with nothing slow behind it: cm4fs beside the least that a FUSE server can do."""
     mib = 256
     times = {"cm4fs": [], "minimal": [], "dd": []}
-    with noise(mib) as image, loop_device(mib + 64) as device:
+    with noise(mib) as one, noise(mib) as two, loop_device(mib + 64) as device:
+        images = itertools.cycle((one, two))
+
+        def copy(name, *command):
+            """Images take turns, so that one left from the copy before would be noticed."""
+            image = next(images)
+            times[name].append(timed(*(word.format(image=image) for word in command)))
+            run("cmp", "-n", str(mib * MIB), image, device)
+
         with Rig(f"emmc={mib + 64}M:link=0:medium=0", media={f"{FIRST}-mmcblk0.img": device}) as rig:
             rig.control("boot")
             with minimal(device) as other:
                 for _ in range(ROUNDS):
-                    times["cm4fs"].append(timed("cp", image, rig.module("os.img")))
-                    times["minimal"].append(timed("cp", image, other))
-                    times["dd"].append(timed("dd", f"if={image}", f"of={device}", "bs=4M", "oflag=direct",
-                                             "conv=fsync", "status=none"))
-            run("cmp", "-n", str(mib * MIB), image, device)
+                    copy("cm4fs", "cp", "{image}", rig.module("os.img"))
+                    copy("minimal", "cp", "{image}", other)
+                    copy("dd", "dd", "if={image}", f"of={device}", "bs=4M", "oflag=direct", "conv=fsync",
+                         "status=none")
     median = {name: statistics.median(values) for name, values in times.items()}
     for name, value in median.items():
         note(f"{name}: {mib * MIB / value / 1e6:.0f} MB/s, median of {ROUNDS} "

@@ -110,11 +110,7 @@ class Rig:
 
     def __exit__(self, kind, error, trace):
         if kind is None:
-
-            @case(f"cm4fs with {self.spec} unmounts, and ends with 0")
-            def _():
-                self.unmount()
-
+            case(f"cm4fs with {self.spec} unmounts, and ends with 0")(self.unmount)
         self._kill()
         shutil.rmtree(self.base, ignore_errors=True)
 

@@ -156,6 +156,7 @@ static inline int disk_read(struct block *block, void *buffer, size_t size, uint
 		return r < 0 ? r : disk->fail_read;
 	disk_check(disk, offset, size, buffer);
 	disk->reads++;
+	pthread_cond_broadcast(&disk->moved);
 	if (offset + size <= disk->size)
 		memcpy(buffer, disk->bytes + offset, size);
 	return 0;
@@ -268,6 +269,9 @@ static inline void owner_wanted(void *data, struct cm4_image *image, bool writab
 	struct owner *owner = data;
 	LOCKED(&owner->lock);
 
+	/* An abort may come before the answer. */
+	if (!owner->wanted)
+		cm4_image_ref(image);
 	owner->image = image;
 	owner->wanted = true;
 	owner->wanted_writable = writable;
@@ -319,6 +323,7 @@ static inline void *owner_run(void *data)
 			owner->wanted = false;
 			pthread_mutex_unlock(&owner->lock);
 			image_admit(owner->image, disk_open(owner->disk, writable), writable);
+			cm4_image_unref(owner->image);
 			pthread_mutex_lock(&owner->lock);
 		} else {
 			pthread_cond_wait(&owner->moved, &owner->lock);

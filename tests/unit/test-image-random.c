@@ -394,12 +394,77 @@ static void an_abort_at_any_moment_leaves_nobody_waiting(void **state)
 	}
 }
 
+/* All that can be asked of an image, from all sides; only that it ends well is asked of it. */
+static void *disturb(void *data)
+{
+	struct writer *writer = data;
+	struct cm4_image *image = writer->f->image;
+	unsigned char *buffer = malloc(MIB);
+
+	for (int i = 0; i < 120; i++) {
+		enum cm4_io_kind kind = (enum cm4_io_kind)(draw(&writer->x) % 7);
+		uint64_t offset = draw_place(&writer->x, DISK_SIZE);
+		uint64_t length = draw_length(&writer->x, MIB);
+		struct asked asked;
+
+		if (kind != CM4_IO_READ && draw(&writer->x) % 3)
+			kind = CM4_IO_WRITE;
+		if (kind == CM4_IO_TRUNCATE)
+			length = offset;
+		if (offset + length > DISK_SIZE)
+			length = DISK_SIZE - offset;
+		cm4_image_open(image, true);
+		ask(&asked, image, kind, offset, length, buffer);
+		if (draw(&writer->x) % 8 == 0)
+			cm4_image_interrupt(image, &asked.io);
+		answer_of(&asked);
+		if (draw(&writer->x) % 20 == 0)
+			cm4_image_restart(image);
+		if (draw(&writer->x) % 40 == 0)
+			image_abort(image, -ECANCELED, "cancelled");
+		if (draw(&writer->x) % 40 == 0)
+			image_supersede(image);
+		cm4_image_close(image, true);
+	}
+	free(buffer);
+	return NULL;
+}
+
+static void after_any_disturbance_a_new_image_is_written_as_ever(void **state)
+{
+	seed = first_seed();
+	for (int round = 0; round < ROUNDS; round++, seed++) {
+		struct writer writers[WRITERS];
+		struct fixture f;
+
+		fixture_begin(&f, CM4_IMAGE_FLASH, DISK_SIZE);
+		if (round % 2)
+			fixture_close(&f);
+		for (uint64_t i = 0; i < WRITERS; i++) {
+			writers[i] = (struct writer){.f = &f, .x = seed * WRITERS + i};
+			pthread_create(&writers[i].thread, NULL, disturb, &writers[i]);
+		}
+		for (uint64_t i = 0; i < WRITERS; i++)
+			pthread_join(writers[i].thread, NULL);
+
+		if (round % 2)
+			cm4_image_open(f.image, true);
+		cm4_image_restart(f.image);
+		assert_int_equal(do_write(f.image, 5000, f.data, 3 * MIB), 3 * MIB);
+		assert_int_equal(do_flush(f.image), 0);
+		assert_filled(f.disk->bytes, 5000, 0);
+		assert_memory_equal(f.disk->bytes + 5000, f.data, 3 * MIB);
+		fixture_end(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flash_agrees_with_an_array),
 		cmocka_unit_test(a_raw_disk_agrees_with_an_array),
 		cmocka_unit_test(many_writers_at_once_lose_nothing),
+		cmocka_unit_test(after_any_disturbance_a_new_image_is_written_as_ever),
 		cmocka_unit_test(an_abort_at_any_moment_leaves_nobody_waiting),
 	};
 

@@ -145,10 +145,12 @@ static void an_abort_of_a_whole_image_is_no_failed_flash(void **state)
 
 static void await_wanted(struct owner *owner)
 {
-	LOCKED(&owner->lock);
-
-	AWAIT(&owner->lock, &owner->moved, owner->wanted);
-	owner->wanted = false;
+	{
+		LOCKED(&owner->lock);
+		AWAIT(&owner->lock, &owner->moved, owner->wanted);
+		owner->wanted = false;
+	}
+	cm4_image_unref(owner->image);
 }
 
 static void a_refusal_sticks_and_answers_all_who_wait(void **state)

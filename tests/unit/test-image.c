@@ -300,6 +300,51 @@ static void an_image_is_read_back_from_the_disk_after_the_last_close(void **stat
 	free(buffer);
 }
 
+static void one_who_reads_in_order_is_read_ahead_of(void **state)
+{
+	unsigned char *buffer = malloc(MIB);
+	struct fixture f;
+
+	fixture_begin(&f, CM4_IMAGE_RAW, 8 * MIB);
+	memcpy(f.disk->bytes, f.data, 8 * MIB);
+	for (uint64_t at = 0; at < 512 * KIB; at += 128 * KIB)
+		assert_int_equal(do_io(f.image, CM4_IO_READ, at, 128 * KIB, buffer), 128 * KIB);
+	{
+		LOCKED(&f.disk->lock);
+		AWAIT(&f.disk->lock, &f.disk->moved, f.disk->reads == 2);
+	}
+	/* This waits for the window that is in the making, and does not go on in order. */
+	assert_int_equal(do_io(f.image, CM4_IO_READ, MIB, 1, buffer), 1);
+	disk_hold(f.disk, true);
+	assert_int_equal(do_io(f.image, CM4_IO_READ, 700 * KIB, MIB, buffer), MIB);
+	assert_memory_equal(buffer, f.data + 700 * KIB, MIB);
+	disk_hold(f.disk, false);
+
+	/* What is written in between is seen. */
+	assert_int_equal(do_write(f.image, 800 * KIB, f.data, 100), 100);
+	assert_int_equal(do_io(f.image, CM4_IO_READ, 800 * KIB, 100, buffer), 100);
+	assert_memory_equal(buffer, f.data, 100);
+	free(buffer);
+	fixture_end(&f);
+}
+
+static void one_who_reads_here_and_there_gets_no_more_than_he_asks_for(void **state)
+{
+	unsigned char buffer[512];
+	struct asked near;
+	struct fixture f;
+
+	fixture_begin(&f, CM4_IMAGE_RAW, 8 * MIB);
+	assert_int_equal(do_io(f.image, CM4_IO_READ, 5 * MIB + 5, 512, buffer), 512);
+	disk_hold(f.disk, true);
+	ask(&near, f.image, CM4_IO_READ, 5 * MIB + 8192, 512, buffer);
+	disk_await_transfer(f.disk);
+	assert_false(is_answered(&near));
+	disk_hold(f.disk, false);
+	assert_int_equal(answer_of(&near), 512);
+	fixture_end(&f);
+}
+
 static void a_write_after_reading_asks_for_the_disk_again(void **state)
 {
 	unsigned char buffer[512];
@@ -439,6 +484,8 @@ int main(void)
 		cmocka_unit_test(what_was_punched_or_cut_off_does_not_come_back),
 		cmocka_unit_test(the_end_of_an_odd_disk_can_be_written),
 		cmocka_unit_test(an_image_is_read_back_from_the_disk_after_the_last_close),
+		cmocka_unit_test(one_who_reads_in_order_is_read_ahead_of),
+		cmocka_unit_test(one_who_reads_here_and_there_gets_no_more_than_he_asks_for),
 		cmocka_unit_test(a_write_after_reading_asks_for_the_disk_again),
 		cmocka_unit_test(a_new_start_forgets_everything),
 		cmocka_unit_test(a_superseded_image_has_no_bytes_any_more),
