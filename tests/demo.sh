@@ -39,8 +39,8 @@ trap clean_up EXIT
 trap 'exit 130' HUP INT TERM
 
 say "Building cm4fs (build/)"
-[ -f build/build.ninja ] || meson setup build >/dev/null
-ninja -C build --quiet fs/cm4fs
+[ -f build/build.ninja ] || quietly meson setup build
+quietly ninja -C build fs/cm4fs
 
 say "Making a disk image: partition table, FAT, ext4, real files"
 sh tests/image.sh "$image" 256

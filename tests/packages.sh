@@ -1,4 +1,4 @@
-# Debian packages by what needs them, and a way to have them. Sourced by demo.sh and run.sh.
+# Debian packages by what needs them, and ways to have them and be quiet about it. Sourced by demo.sh and run.sh.
 
 packages_build="gcc libc6-dev meson ninja-build pkg-config libfuse3-dev libarchive-dev libjansson-dev
 	libssl-dev libcmocka-dev libudev-dev libusb-1.0-0-dev"
@@ -8,6 +8,19 @@ packages_test="bmap-tools busybox clang-format curl gddrescue libglib2.0-bin mou
 
 # sfdisk and mkfs live where only root looks.
 PATH=$PATH:/usr/sbin:/sbin
+
+# quietly COMMAND...: what it prints is shown only if it fails.
+quietly()
+{
+	said=$(mktemp)
+	"$@" >"$said" 2>&1 || {
+		status=$?
+		cat "$said" >&2
+		rm -f "$said"
+		return "$status"
+	}
+	rm -f "$said"
+}
 
 # need PACKAGE...: installs what is missing, as root or by sudo; asks the network for nothing else.
 need()
@@ -30,7 +43,7 @@ need()
 		as_root=sudo
 	fi
 	echo "Installing:$missing"
-	$as_root apt-get update -qq
-	$as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends $missing >/dev/null
+	quietly $as_root apt-get update
+	quietly $as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y --no-install-recommends $missing
 }
