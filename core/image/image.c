@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cm4fs/log.h>
+
 #include "image/internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -199,11 +201,10 @@ void image_refuse(struct cm4_image *image, int error, const char *text)
 			return;
 		image->state = DISK_IDLE;
 		give_up(image, error, &list);
-		if (image->mode == CM4_IMAGE_FLASH && image->writable) {
+		if (image->mode == CM4_IMAGE_FLASH && image->writable)
 			image->error = error;
-			snprintf(image->text, sizeof(image->text), "%s", text);
-		}
 	}
+	cm4_log(LOG_DEBUG, "%s: no disk for an image: %s", image->disk, text);
 	io_list_complete(&list);
 	cm4_image_unref(image);
 }

@@ -71,9 +71,11 @@ static enum answer change_by(struct cm4_image *image, struct cm4_io *io,
 
 static enum answer answer_read(struct cm4_image *image, struct cm4_io *io)
 {
-	if (io->length == 0 || reader_serve(image, io, false))
-		return ready(io, (ssize_t)io->done);
-	return ANSWER_LATER;
+	if (io->length > 0 && !reader_serve(image, io, false))
+		return ANSWER_LATER;
+	if (reader_may_prefetch(image))
+		image_wake(image);
+	return ready(io, (ssize_t)io->done);
 }
 
 static enum answer answer_truncate(struct cm4_image *image, struct cm4_io *io)
