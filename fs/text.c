@@ -77,6 +77,16 @@ int fs_text_control(struct fs_text *ret_text)
 		ret_text);
 }
 
+/* Of what must be on the disk, holes included. What is written twice counts twice, but is never all. */
+static double progress(const struct cm4_image_status *image)
+{
+	double percent = 100.0 * (double)image->bytes_written / (double)image->bytes_total;
+
+	if (image->whole)
+		return 100.0;
+	return percent < 99.9 ? percent : 99.9;
+}
+
 static void image(FILE *stream, const struct cm4_image_status *image)
 {
 	char time[32];
@@ -87,8 +97,7 @@ static void image(FILE *stream, const struct cm4_image_status *image)
 		fprintf(stream, "Image bytes in all: %" PRIu64 "\n", image->bytes_total);
 	fprintf(stream, "Image bytes written: %" PRIu64 "\n", image->bytes_written);
 	if (image->bytes_total)
-		fprintf(stream, "Progress: %.1f%%\n",
-			100.0 * (double)image->bytes_in / (double)image->bytes_total);
+		fprintf(stream, "Progress: %.1f%%\n", progress(image));
 	fprintf(stream, "Rate: %.1f MiB/s\n", (double)image->bytes_per_second / MIB);
 	fprintf(stream, "Image whole: %s\n", image->whole ? "yes" : "no");
 	fprintf(stream, "Image SHA-256: not computed\n");
