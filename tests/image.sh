@@ -37,6 +37,6 @@ mkfs.vfat -n BOOT --offset=2048 "$file" $((boot_mib * 1024)) >"$work/mkfs" 2>&1 
 	cat "$work/mkfs" >&2
 	exit 1
 }
-(cd "$work/boot" && mcopy -s -i "$file@@1M" ./* ::)
+mcopy -s -i "$file@@1M" "$work"/boot/* ::
 mkfs.ext4 -q -F -L root -d "$work/root" -E offset=$(((boot_mib + 1) * 1024 * 1024)) "$file" \
 	$((root_mib * 1024))k
