@@ -1,0 +1,232 @@
+#pragma once
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "seam/block.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/*
+ * A disk in memory, as strict as O_DIRECT, which can be held up, fail and be aborted. Waits end
+ * after PATIENCE: a hang is a failure, not a hang.
+ */
+#define PATIENCE (20 * NS_PER_S)
+#define KIB	 1024ull
+#define MIB	 (1024ull * KIB)
+#define GARBAGE	 0xee /* what was on the disk before */
+
+#define MAX_NOTES 4096
+
+struct note {
+	uint64_t offset, size;
+};
+
+struct disk {
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	unsigned char *bytes;
+	uint64_t size;
+	bool held;	  /* transfers wait until it is let go, or aborted */
+	unsigned waiting; /* transfers that do */
+	int fail_write, fail_read, fail_sync;
+	uint64_t fail_from; /* fail_write is for writes at or behind this offset */
+	bool open, aborted, writable;
+	unsigned opened, closed, reads, syncs, faults;
+	struct note writes[MAX_NOTES];
+	size_t n_writes;
+};
+
+struct disk_block {
+	struct block block;
+	struct disk *disk;
+};
+
+static inline void patience_over(const char *what)
+{
+	fprintf(stderr, "gave up waiting for %s\n", what);
+	abort();
+}
+
+/* AWAIT(&x->lock, &x->moved, x->flag): lock held. */
+#define AWAIT(lock, cond, condition)                                                               \
+	do {                                                                                       \
+		uint64_t until = clock_ns() + PATIENCE;                                            \
+		while (!(condition))                                                               \
+			if (cond_wait_until(cond, lock, until) == ETIMEDOUT)                       \
+				patience_over(#condition);                                         \
+	} while (0)
+
+static inline struct disk *disk_of(struct block *block)
+{
+	return ((struct disk_block *)block)->disk;
+}
+
+/* Lock held. 0, or that it was aborted while it waited. */
+static inline int disk_pass(struct disk *disk)
+{
+	disk->waiting++;
+	pthread_cond_broadcast(&disk->moved);
+	AWAIT(&disk->lock, &disk->moved, !disk->held || disk->aborted);
+	disk->waiting--;
+	return disk->aborted ? -ECANCELED : 0;
+}
+
+static inline void disk_check(struct disk *disk, uint64_t offset, uint64_t size, const void *buffer)
+{
+	bool tail = offset + size == disk->size && size % BLOCK_SECTOR == 0;
+
+	if (offset % BLOCK_ALIGN || (size % BLOCK_ALIGN && !tail) || size == 0 ||
+		offset + size > disk->size || (uintptr_t)buffer % BLOCK_ALIGN)
+		disk->faults++;
+}
+
+static inline int disk_writev(struct block *block, const struct iovec *iov, int n, uint64_t offset)
+{
+	struct disk *disk = disk_of(block);
+	uint64_t at = offset;
+	LOCKED(&disk->lock);
+	int r = disk_pass(disk);
+
+	if (r < 0)
+		return r;
+	if (!disk->writable)
+		disk->faults++;
+	if (disk->fail_write && offset >= disk->fail_from)
+		return disk->fail_write;
+	for (int i = 0; i < n; i++) {
+		disk_check(disk, at, iov[i].iov_len, iov[i].iov_base);
+		if (at + iov[i].iov_len <= disk->size)
+			memcpy(disk->bytes + at, iov[i].iov_base, iov[i].iov_len);
+		at += iov[i].iov_len;
+	}
+	if (disk->n_writes < MAX_NOTES)
+		disk->writes[disk->n_writes++] = (struct note){offset, at - offset};
+	return 0;
+}
+
+static inline int disk_read(struct block *block, void *buffer, size_t size, uint64_t offset)
+{
+	struct disk *disk = disk_of(block);
+	LOCKED(&disk->lock);
+	int r = disk_pass(disk);
+
+	if (r < 0 || disk->fail_read)
+		return r < 0 ? r : disk->fail_read;
+	disk_check(disk, offset, size, buffer);
+	disk->reads++;
+	pthread_cond_broadcast(&disk->moved);
+	if (offset + size <= disk->size)
+		memcpy(buffer, disk->bytes + offset, size);
+	return 0;
+}
+
+static inline int disk_sync(struct block *block)
+{
+	struct disk *disk = disk_of(block);
+	LOCKED(&disk->lock);
+	int r = disk_pass(disk);
+
+	disk->syncs++;
+	return r < 0 ? r : disk->fail_sync;
+}
+
+static inline void disk_abort(struct block *block)
+{
+	struct disk *disk = disk_of(block);
+	LOCKED(&disk->lock);
+
+	disk->aborted = true;
+	pthread_cond_broadcast(&disk->moved);
+}
+
+static inline void disk_close(struct block *block)
+{
+	struct disk *disk = disk_of(block);
+
+	{
+		LOCKED(&disk->lock);
+		disk->open = false;
+		disk->closed++;
+		pthread_cond_broadcast(&disk->moved);
+	}
+	free(block);
+}
+
+static inline struct block *disk_open(struct disk *disk, bool writable)
+{
+	static const struct block_ops ops = {
+		.writev = disk_writev,
+		.read = disk_read,
+		.sync = disk_sync,
+		.abort = disk_abort,
+		.close = disk_close,
+	};
+	struct disk_block *self = calloc(1, sizeof(*self));
+	LOCKED(&disk->lock);
+
+	disk->faults += disk->open;
+	disk->open = true;
+	disk->writable = writable;
+	disk->aborted = false;
+	disk->opened++;
+	self->block = (struct block){.ops = &ops, .bytes = disk->size};
+	self->disk = disk;
+	return &self->block;
+}
+
+static inline struct disk *disk_new(uint64_t size)
+{
+	struct disk *disk = calloc(1, sizeof(*disk));
+
+	disk->size = size;
+	disk->bytes = malloc(size);
+	memset(disk->bytes, GARBAGE, size);
+	pthread_mutex_init(&disk->lock, NULL);
+	cond_init(&disk->moved);
+	return disk;
+}
+
+static inline void disk_free(struct disk *disk)
+{
+	assert_int_equal(disk->faults, 0);
+	assert_int_equal(disk->opened, disk->closed);
+	pthread_cond_destroy(&disk->moved);
+	pthread_mutex_destroy(&disk->lock);
+	free(disk->bytes);
+	free(disk);
+}
+
+static inline void disk_hold(struct disk *disk, bool held)
+{
+	LOCKED(&disk->lock);
+
+	disk->held = held;
+	pthread_cond_broadcast(&disk->moved);
+}
+
+/* Writes at or behind @from fail with @error; 0: none do. */
+static inline void disk_break(struct disk *disk, int error, uint64_t from)
+{
+	LOCKED(&disk->lock);
+
+	disk->fail_write = error;
+	disk->fail_from = from;
+}
+
+static inline void disk_await_transfer(struct disk *disk)
+{
+	LOCKED(&disk->lock);
+
+	AWAIT(&disk->lock, &disk->moved, disk->waiting > 0);
+}
