@@ -22,7 +22,8 @@
 #define STATUS_USAGE  2
 #define MESSAGE_MAX   512
 
-static void print_libfuse(enum fuse_log_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void print_libfuse(
+	enum fuse_log_level level, const char *format, va_list args)
 {
 	char line[1024];
 	size_t length;

@@ -64,7 +64,8 @@ static bool is_cm4fs(const char *path)
 	return found;
 }
 
-static int refuse(int error, char *message, size_t size, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static int refuse(
+	int error, char *message, size_t size, const char *format, ...)
 {
 	va_list args;
 
