@@ -90,6 +90,17 @@ static void changed(struct cm4_image *image)
 	image->synced_by_writer = false;
 }
 
+static void sized(struct cm4_image *image)
+{
+	image->wrote_since_sized = false;
+	image->size_is_given = false;
+}
+
+static bool is_zeros(const unsigned char *bytes, uint64_t n)
+{
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
+}
+
 static enum answer done(struct cm4_io *io, uint64_t result)
 {
 	io->result = (ssize_t)result;
@@ -135,6 +146,8 @@ enum answer content_write(struct cm4_image *image, struct cm4_io *io)
 			r = grow_to(image, at, at + n);
 		if (r < 0)
 			return not_done(image, r);
+		if (source && !image->has_data)
+			image->has_data = !is_zeros(source + io->done, n);
 		io->done += n;
 		image->bytes_in += n;
 		changed(image);
@@ -167,7 +180,7 @@ enum answer content_truncate(struct cm4_image *image, struct cm4_io *io)
 	image->ahead = size > image->size;
 	image->size = size;
 	changed(image);
-	image->wrote_since_sized = false;
+	sized(image);
 	return done(io, 0);
 }
 
@@ -214,7 +227,7 @@ enum answer content_allocate(struct cm4_image *image, struct cm4_io *io)
 	image->size = io->offset + io->length;
 	image->ahead = true;
 	changed(image);
-	image->wrote_since_sized = false;
+	sized(image);
 	return done(io, 0);
 }
 
@@ -254,6 +267,8 @@ void content_facts(const struct cm4_image *image, struct whole_facts *ret_facts)
 		.unwritten = min64(blocks * RANGEMAP_BLOCK, image->size),
 		.killed = image->killed,
 		.wrote_since_sized = image->wrote_since_sized,
+		.has_data = image->has_data,
+		.size_is_given = image->size_is_given,
 		.synced = image->synced_by_writer,
 	};
 }
@@ -266,5 +281,6 @@ void content_clear(struct cm4_image *image)
 	changed(image);
 	image->synced = image->change;
 	image->ahead = false;
-	image->wrote_since_sized = false;
+	image->has_data = false;
+	sized(image);
 }

@@ -105,6 +105,8 @@ struct cm4_image {
 	bool touched;		     /* changed or synced since it was opened first */
 	bool ahead;		     /* the size was set, not grown into */
 	bool wrote_since_sized;
+	bool has_data;	       /* not only zeros were written */
+	bool size_is_given;    /* it was closed between the size and the first data */
 	bool synced_by_writer; /* ... after the last write */
 	bool killed;	       /* the last word of its writer was its death */
 

@@ -110,7 +110,17 @@ static enum answer answer_flush(struct cm4_image *image, struct cm4_io *io)
 	if (image->size == 0 || image->whole || !image->touched)
 		return ready(io, 0);
 	content_facts(image, &facts);
-	return whole_judge(&facts) == WHOLE_YES ? ANSWER_LATER : ready(io, -EBADMSG);
+	switch (whole_judge(&facts)) {
+	case WHOLE_YES:
+		return ANSWER_LATER;
+	case WHOLE_BLANK:
+		image->size_is_given = true;
+		return ready(io, 0);
+	case WHOLE_NO_KILLED:
+	case WHOLE_NO_UNWRITTEN:
+		break;
+	}
+	return ready(io, -EBADMSG);
 }
 
 static enum answer answer_sync(struct cm4_image *image, struct cm4_io *io)

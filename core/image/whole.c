@@ -9,10 +9,18 @@ enum whole_verdict whole_judge(const struct whole_facts *facts)
 		return WHOLE_NO_KILLED;
 	/*
 	 * Ranges that nobody wrote are holes if the size came last (cp's and xz's way to end with a
-	 * hole) or if the writer made sure of its data (bmaptool). Otherwise more is to come:
-	 * qemu-img sets the size, writes one block, closes, and opens the file again for the rest.
+	 * hole) or if the writer made sure of its data (bmaptool). Otherwise a size is a promise.
 	 */
-	if (facts->unwritten && facts->wrote_since_sized && !facts->synced)
+	if (!facts->unwritten || !facts->wrote_since_sized || facts->synced)
+		return WHOLE_YES;
+	/*
+	 * qemu-img creates its output first: it sets the size, writes one block of zeros, and minds
+	 * an error of that close(). Then it opens the file again and leaves out what is zeros; so
+	 * that size is none of its writing's promises.
+	 */
+	if (!facts->has_data)
+		return WHOLE_BLANK;
+	if (!facts->size_is_given)
 		return WHOLE_NO_UNWRITTEN;
 	return WHOLE_YES;
 }
@@ -25,6 +33,10 @@ void whole_explain(
 		return;
 	}
 	switch (verdict) {
+	case WHOLE_BLANK:
+		snprintf(text, size, "a size of %" PRIu64 " bytes was set, but no data written",
+			facts->size);
+		return;
 	case WHOLE_NO_KILLED:
 		snprintf(text, size, "the writer was killed after %" PRIu64 " bytes",
 			facts->bytes_in);

@@ -18,11 +18,14 @@ struct whole_facts {
 	uint64_t unwritten; /* bytes within the size that nobody wrote, nor said to be zeros */
 	bool killed; /* the last close came from a killed process, and nothing was written since */
 	bool wrote_since_sized; /* a write came after the last change of size */
+	bool has_data;		/* not only zeros were written */
+	bool size_is_given;	/* a close() came between the size and the first data */
 	bool synced; /* a sync came after the last write: the writer stands by it as it is */
 };
 
 enum whole_verdict {
 	WHOLE_YES,
+	WHOLE_BLANK, /* nothing to judge yet: neither whole nor a failure */
 	WHOLE_NO_KILLED,
 	WHOLE_NO_UNWRITTEN, /* a size was set ahead of the data, and never reached */
 };

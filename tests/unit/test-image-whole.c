@@ -13,10 +13,15 @@ static void the_verdict_follows_the_facts(void **state)
 	facts.unwritten = 40;
 	assert_int_equal(whole_judge(&facts), WHOLE_YES);
 	facts.wrote_since_sized = true;
+	assert_int_equal(whole_judge(&facts), WHOLE_BLANK);
+	facts.has_data = true;
 	assert_int_equal(whole_judge(&facts), WHOLE_NO_UNWRITTEN);
 	whole_explain(WHOLE_NO_UNWRITTEN, &facts, text, sizeof(text));
 	assert_string_equal(text, "a size of 100 bytes was set, but 40 of them were never written");
 	facts.synced = true;
+	assert_int_equal(whole_judge(&facts), WHOLE_YES);
+	facts.synced = false;
+	facts.size_is_given = true;
 	assert_int_equal(whole_judge(&facts), WHOLE_YES);
 	facts.killed = true;
 	assert_int_equal(whole_judge(&facts), WHOLE_NO_KILLED);
@@ -27,17 +32,19 @@ static void the_verdict_follows_the_facts(void **state)
 	assert_non_null(strstr(text, "emptied"));
 }
 
-static void qemu_img_sets_the_size_writes_a_block_and_comes_back(void **state)
+/* It leaves out what is zeros, and does not sync. */
+static void qemu_img_creates_its_output_and_comes_back_to_write_it(void **state)
 {
 	const uint64_t size = 6 * MIB;
+	unsigned char zeros[4096] = {0};
 	struct fixture f;
 
 	fixture_begin(&f, CM4_IMAGE_FLASH, 8 * MIB);
-	memset(f.data, 0, 4096);
 	assert_int_equal(do_truncate(f.image, 0), 0);
 	assert_int_equal(do_truncate(f.image, size), 0);
-	assert_int_equal(do_write(f.image, 0, f.data, 4096), 4096);
-	assert_int_equal(do_flush(f.image), -EBADMSG);
+	assert_int_equal(do_write(f.image, 0, zeros, 4096), 4096);
+	assert_int_equal(do_flush(f.image), 0);
+	assert_int_equal(told_times(f.owner, IMAGE_WHOLE), 0);
 	fixture_close(&f);
 	await_told(f.owner, IMAGE_INCOMPLETE, 1);
 	assert_int_equal(last_told(f.owner, IMAGE_INCOMPLETE).error, -EBADMSG);
@@ -50,11 +57,30 @@ static void qemu_img_sets_the_size_writes_a_block_and_comes_back(void **state)
 
 	/* and writes it. */
 	cm4_image_open(f.image, true);
-	for (uint64_t at = 0; at < size; at += 2 * MIB)
-		assert_int_equal(do_write(f.image, at, f.data + at, 2 * MIB), 2 * MIB);
+	assert_int_equal(do_write(f.image, MIB, f.data, 2 * MIB), 2 * MIB);
+	assert_int_equal(do_write(f.image, 0, f.data, MIB), MIB);
 	assert_int_equal(do_flush(f.image), 0);
 	assert_int_equal(told_times(f.owner, IMAGE_WHOLE), 1);
-	assert_memory_equal(f.disk->bytes, f.data, size);
+	assert_memory_equal(f.disk->bytes, f.data, MIB);
+	assert_memory_equal(f.disk->bytes + MIB, f.data, 2 * MIB);
+	assert_filled(f.disk->bytes + 3 * MIB, 3 * MIB, 0);
+	fixture_end(&f);
+}
+
+static void a_size_and_some_data_of_one_writer_are_not_whole(void **state)
+{
+	struct fixture f;
+
+	fixture_begin(&f, CM4_IMAGE_FLASH, 8 * MIB);
+	assert_int_equal(do_truncate(f.image, 4 * MIB), 0);
+	assert_int_equal(do_write(f.image, 0, f.data, MIB), MIB);
+	assert_int_equal(do_flush(f.image), -EBADMSG);
+	fixture_close(&f);
+	cm4_image_open(f.image, true);
+	assert_int_equal(do_write(f.image, MIB, f.data, MIB), MIB);
+	assert_int_equal(do_flush(f.image), -EBADMSG);
+	assert_int_equal(do_write(f.image, 2 * MIB, f.data, 2 * MIB), 2 * MIB);
+	assert_int_equal(do_flush(f.image), 0);
 	fixture_end(&f);
 }
 
@@ -230,7 +256,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_verdict_follows_the_facts),
-		cmocka_unit_test(qemu_img_sets_the_size_writes_a_block_and_comes_back),
+		cmocka_unit_test(qemu_img_creates_its_output_and_comes_back_to_write_it),
+		cmocka_unit_test(a_size_and_some_data_of_one_writer_are_not_whole),
 		cmocka_unit_test(bmaptool_leaves_gaps_and_stands_by_them_with_a_sync),
 		cmocka_unit_test(cp_sets_the_size_last_and_it_is_whole),
 		cmocka_unit_test(what_was_allocated_and_not_written_is_not_whole),
