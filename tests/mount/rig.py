@@ -199,8 +199,6 @@ class Rig:
 
 def run(*command, seconds=60, status=0, **keywords):
     """Runs a program to its end, and asserts its exit status (None: any)."""
-    if len(command) == 1:
-        command = ["/bin/sh", "-c", command[0]]
     if "/" not in command[0] and not shutil.which(command[0]):
         raise Skip(f"{command[0]} is not installed")
     result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -209,6 +207,10 @@ def run(*command, seconds=60, status=0, **keywords):
     if status is not None and result.returncode != status:
         raise AssertionError(f"{shlex.join(command)}: exit {result.returncode}: {result.text}")
     return result
+
+
+def shell(script, **keywords):
+    return run("sh", "-c", script, **keywords)
 
 
 def raises(number, function, *arguments):

@@ -5,10 +5,11 @@ Two images alternate, so that one left from the copy before would be noticed; th
 than the first, and no multiple of 4096 bytes long.
 """
 
+import ctypes
 import os
 import shutil
 
-from rig import FAST, MIB, SHORT, Rig, Skip, case, finish, make_image, run, same
+from rig import FAST, MIB, SHORT, Rig, Skip, case, finish, make_image, run, same, shell
 
 # Shell, with $src the image and $dst its place; in a temporary directory of its own.
 CLIENTS = {
@@ -76,6 +77,14 @@ PY
 """
 
 
+def punch(fd, offset, length):
+    """fallocate(2), which Python has in POSIX's form only."""
+    keep_size, punch_hole = 1, 2
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.fallocate(fd, keep_size | punch_hole, ctypes.c_long(offset), ctypes.c_long(length)) != 0:
+        raise OSError(ctypes.get_errno(), "fallocate")
+
+
 def copies(rig, client, image, name):
     """The client says yes, the medium is the image, and so is the file read back."""
     work = os.path.join(rig.base, "work")
@@ -88,7 +97,7 @@ def copies(rig, client, image, name):
         if word in ("rsync", "gio", "qemu-img", "bmaptool", "unzip", "zstd", "curl", "wget", "busybox",
                     "ddrescue") and not shutil.which(word):
             raise Skip(f"{word} is not installed")
-    run(SERVE + words, cwd=work, env={**os.environ, "src": image, "dst": dst}, seconds=90)
+    shell(SERVE + words, cwd=work, env={**os.environ, "src": image, "dst": dst}, seconds=90)
 
     rig.holds(image)
     same("size", os.stat(dst).st_size, os.path.getsize(image))
@@ -115,6 +124,18 @@ with Rig(FAST) as rig:
         @case(f"{client} onto an existing name")
         def _():
             copies(rig, client, second, name)
+
+    @case("holes punched behind the end, a size set, and the last hole punched again, as cp --sparse=always ends")
+    def _():
+        fd = os.open(rig.module("holes.img"), os.O_CREAT | os.O_WRONLY)
+        os.write(fd, b"\x55" * 8192)
+        punch(fd, 8192, MIB)
+        punch(fd, 8192 + MIB, 4096)
+        os.ftruncate(fd, 24 * MIB)
+        punch(fd, 12288 + MIB, 23 * MIB - 12288)
+        os.close(fd)
+        same("state", rig.state(), "done")
+        same("the hole", open(rig.medium(), "rb").read(24 * MIB), b"\x55" * 8192 + bytes(24 * MIB - 8192))
 
     @case("an image of an odd number of bytes")
     def _():

@@ -4,7 +4,7 @@
 import errno
 import os
 
-from rig import FAST, MIB, Rig, Skip, case, finish, make_image, opened, raises, run, same
+from rig import FAST, MIB, Rig, Skip, case, finish, make_image, opened, raises, run, same, shell
 
 
 def read(path, offset, length):
@@ -83,9 +83,9 @@ with Rig(FAST) as rig:
     def _():
         assert "type=c" in run("sfdisk", "-d", disk).text
         assert "W95 FAT32" in run("fdisk", "-l", disk).text
-        run(f'echo "type=82" | sfdisk --no-reread -q -N 2 "{disk}"')
+        shell(f'echo "type=82" | sfdisk --no-reread -q -N 2 "{disk}"')
         assert "type=82" in run("sfdisk", "-d", rig.medium()).text
-        run(f'echo "type=83" | sfdisk --no-reread -q -N 2 "{disk}"')
+        shell(f'echo "type=83" | sfdisk --no-reread -q -N 2 "{disk}"')
 
     @case("mcopy puts a file onto the FAT partition")
     def _():
@@ -111,7 +111,7 @@ with Rig(FAST) as rig:
                 file.write("from the loop\n")
         finally:
             run("umount", there)
-        hello = run(f'debugfs -R "cat hello" "{rig.medium()}?offset={17 * MIB}" 2>/dev/null').text
+        hello = shell(f'debugfs -R "cat hello" "{rig.medium()}?offset={17 * MIB}" 2>/dev/null').text
         same("hello", hello, "from the loop\n")
 
     @case("all who have it open share it")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from rig import MIB, SLOW, Rig, case, contains, finish, make_image, run, same, until
+from rig import MIB, SLOW, Rig, case, contains, finish, make_image, run, same, shell, until
 
 # A link on which a few MiB fill what is buffered, and the writer waits; and one that is slow to close.
 SLOW_LINK = "emmc=128M:link=1M:medium=0"
@@ -123,7 +123,7 @@ with Rig(CALM_LINK) as rig:
         rig.wait_for("incomplete")
         size = os.stat(rig.module("resume.img")).st_size
         assert 0 < size < os.path.getsize(image), size
-        run(f'tail -c +{size + 1} "{image}" >>"{rig.module("resume.img")}"')
+        shell(f'tail -c +{size + 1} "{image}" >>"{rig.module("resume.img")}"')
         rig.holds(image)
         same("state", rig.state(), "done")
         assert not os.path.exists(rig.module("FAIL.TXT"))
