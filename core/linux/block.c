@@ -1,17 +1,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "linux/block.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define GONE_WAIT_MS 2000
+#define LOCK_WAIT_MS 5000
+#define LOCK_STEP_MS 50
 #define IOV_MAX_ONCE 16
 
 struct linux_block {
@@ -126,11 +131,41 @@ static const struct block_ops block_ops = {
 	.close = block_close,
 };
 
+static int try_lock(int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
+/*
+ * udevd locks a disk for as long as it looks at it, which is just when it has appeared and when somebody closed
+ * it: whoever holds the lock is given time to let go. That shows as the closing of the node; the close is told a
+ * moment before the lock is off, hence the step.
+ */
+static int lock(int fd, const char *path)
+{
+	uint64_t deadline = clock_ns() + LOCK_WAIT_MS * NS_PER_MS;
+	_cleanup_close_ int closes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	struct pollfd poll_fd = {.fd = closes, .events = POLLIN};
+	char events[512];
+	int r;
+
+	if (closes < 0 || inotify_add_watch(closes, path, IN_CLOSE) < 0)
+		return try_lock(fd);
+	while ((r = try_lock(fd)) == -EBUSY && clock_ns() < deadline) {
+		if (poll(&poll_fd, 1, LOCK_STEP_MS) > 0 &&
+			read(closes, events, sizeof(events)) < 0 && errno != EAGAIN)
+			break;
+	}
+	return r;
+}
+
 /* The node is the device that was meant, and nobody else writes to it. 0 or -errno. */
-static int secure(int fd, bool writable, dev_t number, uint64_t *ret_bytes)
+static int secure(int fd, const char *path, bool writable, dev_t number, uint64_t *ret_bytes)
 {
 	struct stat st;
-	int read_only = 0;
+	int read_only = 0, r;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
@@ -138,8 +173,9 @@ static int secure(int fd, bool writable, dev_t number, uint64_t *ret_bytes)
 		return -ENODEV;
 	if (writable && ioctl(fd, BLKROGET, &read_only) == 0 && read_only)
 		return -EROFS;
-	if (writable && flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	r = writable ? lock(fd, path) : 0;
+	if (r < 0)
+		return r;
 	if (ioctl(fd, BLKGETSIZE64, ret_bytes) < 0)
 		return -errno;
 	return *ret_bytes ? 0 : -ENOMEDIUM;
@@ -157,7 +193,7 @@ int linux_block_open(const char *path, bool writable, const struct linux_block_w
 
 	if (fd < 0)
 		return errno == ENOENT ? -ENODEV : -errno;
-	r = secure(fd, writable, watch->number, &bytes);
+	r = secure(fd, path, writable, watch->number, &bytes);
 	if (r < 0)
 		return r;
 	block = calloc(1, sizeof(*block));
