@@ -11,7 +11,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 . tests/packages.sh
-need $packages_build $packages_demo $packages_test
+need $packages_build $packages_demo $packages_test $packages_vm
 
 builds=build-test
 rm -rf "$builds"

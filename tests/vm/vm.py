@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""vm.py CASE.py: runs one test in a virtual machine with Debian's kernel, and passes its TAP on.
+
+No hardware virtualisation is asked for: the machine is the same wherever it runs, only slow. It sees this host's
+root read-only, and what it writes is gone with it. Its kernel's log stays in CM4FS_VM_DIR/NAME/, with what the
+console said.
+
+Environment: CM4FS_VM_DIR a directory of the build; what else the test itself needs (CM4FS, VM_MODULES, ...), which
+is handed on as it is.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(HERE)
+
+from kernel import Kernel, Unavailable
+
+PATIENCE = 300  # seconds for one machine, boot and all
+HANDED_ON = ["CM4FS", "VM_MODULES", "VM_SEAM", "UDEV_RULES", "CM4FS_SLOW"]
+
+
+def skip(reason):
+    """meson reads this line where a program of another kind would end with 77."""
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
+
+
+def command(kernel, out, case):
+    def share(path, tag, *options):
+        return ["-virtfs", ",".join([f"local,path={path},multidevs=remap,mount_tag={tag},security_model=none", *options])]
+
+    return [
+        "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "3G",
+        "-display", "none", "-no-reboot", "-monitor", "none", "-nodefaults",
+        "-kernel", kernel.image, "-initrd", kernel.initramfs,
+        "-append", f"console=ttyS0 loglevel=4 panic=-1 vm.dir={HERE} vm.case={case}",
+        *share("/", "host", "readonly=on"), *share(kernel.modules, "modules", "readonly=on"),
+        *share(out, "out"),
+        "-serial", "file:" + os.path.join(out, "console.log"), "-serial", "stdio",
+    ]
+
+
+def run(kernel, out, case):
+    """The test's own exit status; None: the machine did not come so far."""
+    with open(os.path.join(out, "environment"), "w") as file:
+        file.writelines(f"{name}={os.environ[name]}\n" for name in HANDED_ON if name in os.environ)
+    with subprocess.Popen(command(kernel, out, case), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as machine:
+        timer = threading.Timer(PATIENCE, machine.kill)
+        timer.start()
+        for line in machine.stdout:
+            print(line.decode(errors="replace").rstrip("\r\n"), flush=True)
+        timer.cancel()
+    try:
+        with open(os.path.join(out, "status")) as status:
+            return int(status.read())
+    except (OSError, ValueError):
+        return None
+
+
+def main(case):
+    case = os.path.abspath(case)
+    base = os.path.abspath(os.environ.get("CM4FS_VM_DIR", "build/tests/vm"))
+    name = os.path.splitext(os.path.basename(case))[0].removeprefix("test-")
+    out = os.path.join(base, name)
+    if not shutil.which("qemu-system-x86_64"):
+        skip("qemu-system-x86 is not installed")
+    try:
+        kernel = Kernel(os.path.join(base, "kernel"))
+    except Unavailable as reason:
+        skip(" ".join(str(reason).split()))
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(out)
+
+    status = run(kernel, out, case)
+    if status is None:
+        print(f"Bail out! The machine ended early; see {shlex.quote(out)}")
+        with open(os.path.join(out, "console.log"), errors="replace") as console:
+            print("".join("# " + line for line in console.readlines()[-40:]))
+        status = 1
+    sys.exit(status)
+
+
+main(sys.argv[1])
