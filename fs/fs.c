@@ -17,8 +17,10 @@
 static void do_init(void *data, struct fuse_conn_info *conn)
 {
 	conn->max_write = MAX_WRITE;
-	conn->want &=
-		~(unsigned)FUSE_CAP_WRITEBACK_CACHE; /* order, and an error where it belongs */
+	/* The cache would lose the order of writes, and tell an error to nobody. */
+	conn->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
+	/* The kernel interrupts no asynchronous write: a killed writer would stay until its end. */
+	conn->want &= ~(unsigned)FUSE_CAP_ASYNC_DIO;
 }
 
 const struct fuse_lowlevel_ops fs_operations = {
