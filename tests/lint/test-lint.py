@@ -23,7 +23,8 @@ ROOMS = {
     "seam": set(),
     "boot": {"seam", "payload", "util"},
     "payload": {"boot", "util"},  # of boot: the table of chips
-    "image": {"seam", "util"},
+    "layout": {"util"},
+    "image": {"layout", "seam", "util"},
     "linux": {"seam", "util"},
     "sim": {"boot", "payload", "seam", "util"},  # of boot: the table of chips, the sizes on the wire
     "module": {"boot", "image", "payload", "seam", "util"},
@@ -34,6 +35,7 @@ FOREIGN = {
     r"fuse": {"fs"},
     r"jansson": {"fs"},
     r"archive": {"core/payload"},
+    r"blkid/": {"core/layout"},
     r"openssl/": {"core/sim"},
     r"libusb": {"core/linux"},
     r"cmocka": {"tests/unit", "tests/sim"},
