@@ -87,6 +87,11 @@ static void changed(struct cm4_image *image)
 	image->whole = false;
 	image->touched = true;
 	image->killed = false;
+}
+
+static void wrote(struct cm4_image *image)
+{
+	image->wrote_since_sized = true;
 	image->synced_by_writer = false;
 }
 
@@ -151,7 +156,7 @@ enum answer content_write(struct cm4_image *image, struct cm4_io *io)
 		io->done += n;
 		image->bytes_in += n;
 		changed(image);
-		image->wrote_since_sized = true;
+		wrote(image);
 	}
 	return done(io, source ? length : 0);
 }
@@ -217,8 +222,8 @@ enum answer content_zero(struct cm4_image *image, struct cm4_io *io)
 	}
 	if (r < 0)
 		return not_done(image, r);
+	/* No write: cp --sparse=always punches its last hole again when it has set the size. */
 	changed(image);
-	image->wrote_since_sized = true;
 	return done(io, 0);
 }
 
@@ -282,5 +287,6 @@ void content_clear(struct cm4_image *image)
 	image->synced = image->change;
 	image->ahead = false;
 	image->has_data = false;
+	image->synced_by_writer = false;
 	sized(image);
 }

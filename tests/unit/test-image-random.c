@@ -55,13 +55,21 @@ static uint64_t draw_length(uint64_t *x, uint64_t most)
 	return length < most ? length : most;
 }
 
-static void change(struct model *model, bool write)
+static void change(struct model *model)
 {
 	model->whole = false;
 	model->touched = true;
 	model->killed = false;
-	model->synced = false;
-	model->wrote_since_sized = write;
+}
+
+static void set_size(struct model *model, uint64_t size)
+{
+	model->size = size;
+	model->has_data &= size > 0;
+	model->synced &= size > 0;
+	model->size_is_given = false;
+	model->wrote_since_sized = false;
+	change(model);
 }
 
 static void know(struct model *model, uint64_t start, uint64_t end)
@@ -85,7 +93,9 @@ static void step_write(struct fixture *f, struct model *model, uint64_t *x)
 	memcpy(model->bytes + offset, source, length);
 	if (offset + length > model->size)
 		model->size = offset + length;
-	change(model, true);
+	change(model);
+	model->wrote_since_sized = true;
+	model->synced = false;
 	model->has_data = true;
 }
 
@@ -104,10 +114,7 @@ static void step_truncate(struct fixture *f, struct model *model, uint64_t *x)
 		for (uint64_t block = (size + 4095) / 4096; block < BLOCKS; block++)
 			model->known[block] = false;
 	}
-	model->size = size;
-	model->has_data &= size > 0;
-	model->size_is_given = false;
-	change(model, false);
+	set_size(model, size);
 }
 
 static void step_zero(struct fixture *f, struct model *model, uint64_t *x)
@@ -120,7 +127,7 @@ static void step_zero(struct fixture *f, struct model *model, uint64_t *x)
 	end = length < model->size - offset ? offset + length : model->size;
 	memset(model->bytes + offset, 0, end - offset);
 	know(model, offset, end);
-	change(model, true);
+	change(model);
 }
 
 static void step_allocate(struct fixture *f, struct model *model, uint64_t *x)
@@ -130,9 +137,7 @@ static void step_allocate(struct fixture *f, struct model *model, uint64_t *x)
 	assert_int_equal(do_io(f->image, CM4_IO_ALLOCATE, 0, end, NULL), 0);
 	if (end <= model->size)
 		return;
-	model->size = end;
-	model->size_is_given = false;
-	change(model, false);
+	set_size(model, end);
 }
 
 static void step_read(struct fixture *f, struct model *model, uint64_t *x)

@@ -119,6 +119,22 @@ static void cp_sets_the_size_last_and_it_is_whole(void **state)
 	fixture_end(&f);
 }
 
+/* Each hole when it is met, behind the end; at last the size, and the last hole again. */
+static void cp_punches_every_hole_and_the_last_one_twice(void **state)
+{
+	struct fixture f;
+
+	fixture_begin(&f, CM4_IMAGE_FLASH, 8 * MIB);
+	assert_int_equal(do_write(f.image, 0, f.data, MIB), MIB);
+	for (uint64_t at = MIB; at < 6 * MIB; at += MIB)
+		assert_int_equal(do_io(f.image, CM4_IO_ZERO, at, MIB, NULL), 0);
+	assert_int_equal(do_truncate(f.image, 6 * MIB), 0);
+	assert_int_equal(do_io(f.image, CM4_IO_ZERO, 5 * MIB, MIB, NULL), 0);
+	assert_int_equal(do_flush(f.image), 0);
+	assert_filled(f.disk->bytes + MIB, 5 * MIB, 0);
+	fixture_end(&f);
+}
+
 static void what_was_allocated_and_not_written_is_not_whole(void **state)
 {
 	struct fixture f;
@@ -260,6 +276,7 @@ int main(void)
 		cmocka_unit_test(a_size_and_some_data_of_one_writer_are_not_whole),
 		cmocka_unit_test(bmaptool_leaves_gaps_and_stands_by_them_with_a_sync),
 		cmocka_unit_test(cp_sets_the_size_last_and_it_is_whole),
+		cmocka_unit_test(cp_punches_every_hole_and_the_last_one_twice),
 		cmocka_unit_test(what_was_allocated_and_not_written_is_not_whole),
 		cmocka_unit_test(a_killed_writer_leaves_it_incomplete_and_it_can_be_resumed),
 		cmocka_unit_test(a_killed_reader_does_no_harm),
