@@ -207,6 +207,7 @@ static int run_and_or(struct sim_job *job, const char *text, size_t length)
 
 struct spawned {
 	struct sim_job job;
+	struct sim_slot *slot;
 	size_t length;
 	char text[];
 };
@@ -216,30 +217,34 @@ static void *run_spawned(void *data)
 	struct spawned *spawned = data;
 
 	run_and_or(&spawned->job, spawned->text, spawned->length);
+	atomic_store(&spawned->slot->over, true);
 	free(spawned);
 	return NULL;
 }
 
 static int spawn(struct sim_job *job, const char *text, size_t length)
 {
-	struct sim_shell *shell = job->shell;
+	struct sim_slot *slot = NULL;
 	struct spawned *spawned;
 
 	/* A job's own jobs would need a keeper: they run in its foreground. */
-	if (job->background || job->depth || shell->n_jobs == SIM_JOBS_MAX)
+	if (!job->background && !job->depth)
+		slot = sim_shell_slot(job->shell);
+	if (!slot)
 		return run_and_or(job, text, length);
 	spawned = calloc(1, sizeof(*spawned) + length);
 	if (!spawned)
 		return -ENOMEM;
 	spawned->job = *job;
 	spawned->job.background = true;
+	spawned->slot = slot;
 	spawned->length = length;
 	memcpy(spawned->text, text, length);
-	if (pthread_create(&shell->jobs[shell->n_jobs], NULL, run_spawned, spawned)) {
+	if (pthread_create(&slot->thread, NULL, run_spawned, spawned)) {
 		free(spawned);
 		return -EAGAIN;
 	}
-	shell->n_jobs++;
+	slot->taken = true;
 	job->status = 0;
 	return 0;
 }

@@ -70,11 +70,31 @@ const char *sim_shell_variable(const struct sim_job *job, const char *name)
 	return "";
 }
 
+static void join(struct sim_slot *slot)
+{
+	if (slot->taken)
+		pthread_join(slot->thread, NULL);
+	slot->taken = false;
+	atomic_store(&slot->over, false);
+}
+
 void sim_shell_wait(struct sim_shell *shell)
 {
-	for (unsigned i = 0; i < shell->n_jobs; i++)
-		pthread_join(shell->jobs[i], NULL);
-	shell->n_jobs = 0;
+	for (unsigned i = 0; i < SIM_JOBS_MAX; i++)
+		join(&shell->slots[i]);
+}
+
+struct sim_slot *sim_shell_slot(struct sim_shell *shell)
+{
+	for (unsigned i = 0; i < SIM_JOBS_MAX; i++) {
+		struct sim_slot *slot = &shell->slots[i];
+
+		if (atomic_load(&slot->over))
+			join(slot);
+		if (!slot->taken)
+			return slot;
+	}
+	return NULL;
 }
 
 int sim_shell_capture(struct sim_job *job, const char *text, char *value, size_t size)

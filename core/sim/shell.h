@@ -1,6 +1,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,13 @@ struct sim_module;
 #define SIM_VARIABLES 16
 #define SIM_DEPTH_MAX 8 /* of ( ), { } and $( ) */
 
+/* Room for one in the background. */
+struct sim_slot {
+	bool taken; /* the shell's own thread's, as is all but over */
+	pthread_t thread;
+	atomic_bool over; /* it waits for nothing but to be joined */
+};
+
 struct sim_shell {
 	/* Constant. */
 	struct sim_module *module; /* of which only what is constant is used */
@@ -34,8 +42,7 @@ struct sim_shell {
 	struct sim_throttle cores[SIM_CORES];
 
 	/* The shell's own thread's. */
-	pthread_t jobs[SIM_JOBS_MAX];
-	unsigned n_jobs;
+	struct sim_slot slots[SIM_JOBS_MAX];
 	unsigned noises;
 };
 
@@ -76,6 +83,9 @@ const char *sim_shell_variable(const struct sim_job *job, const char *name); /* 
 
 /* For every job in the background. */
 void sim_shell_wait(struct sim_shell *shell);
+
+/* Room for another one; NULL: there is none. */
+struct sim_slot *sim_shell_slot(struct sim_shell *shell);
 
 /* Output of a job. 0 or -errno. */
 int sim_job_print(struct sim_sink *sink, const char *format, ...)
