@@ -3,6 +3,7 @@
 #include <linux/fs.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -22,6 +23,7 @@
 struct linux_block {
 	struct block base;
 	int fd;
+	bool writable;
 	struct linux_block_watch watch;
 	atomic_bool aborted;
 };
@@ -115,11 +117,23 @@ static void block_abort(struct block *base)
 	atomic_store(&((struct linux_block *)base)->aborted, true);
 }
 
+/*
+ * udevd looks at a disk again, and has its partition table read, when a writer closes it: and finds it locked and held
+ * if it is quick, for the close is told a moment before it has taken effect, and leaves it at that. So the last to
+ * close is a descriptor that holds nothing.
+ */
 static void block_close(struct block *base)
 {
 	struct linux_block *block = (struct linux_block *)base;
+	char self[32];
+	int plain = -1;
 
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", block->fd);
+	if (block->writable)
+		plain = open(self, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	close(block->fd);
+	if (plain >= 0)
+		close(plain);
 	free(block);
 }
 
@@ -201,6 +215,7 @@ int linux_block_open(const char *path, bool writable, const struct linux_block_w
 		return -ENOMEM;
 	block->base = (struct block){.ops = &block_ops, .bytes = bytes};
 	block->watch = *watch;
+	block->writable = writable;
 	block->fd = fd;
 	fd = -1;
 	*ret_block = &block->base;
