@@ -133,7 +133,8 @@ static void take_if_due(struct fs_watch *watch, struct fs_op *op)
 	if (!op->submitted || !op->interrupted || atomic_load(&op->replied))
 		return;
 	op->interrupted_ms = clock_ms();
-	TAILQ_INSERT_TAIL(&watch->inbox, fs_op_ref(op), link);
+	fs_op_ref(op); /* not below: the macro takes its arguments several times */
+	TAILQ_INSERT_TAIL(&watch->inbox, op, link);
 	pthread_cond_signal(&watch->cond);
 }
 
