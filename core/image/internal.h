@@ -191,6 +191,8 @@ int writer_fill_holes(struct cm4_image *image);	  /* zeros where nothing was wri
  * just read.
  */
 bool reader_serve(struct cm4_image *image, struct cm4_io *io, bool stale);
+/* Lock not held. 0 or -errno; what the medium cannot read is EIO. */
+int reader_read_disk(struct block *block, void *buffer, size_t size, uint64_t offset);
 /*
  * On the image's thread; lock held, given up while the disk works. fetch: what @io lacks next; 0 or
  * -errno.

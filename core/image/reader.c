@@ -66,6 +66,14 @@ bool reader_serve(struct cm4_image *image, struct cm4_io *io, bool stale)
 	return true;
 }
 
+int reader_read_disk(struct block *block, void *buffer, size_t size, uint64_t offset)
+{
+	int r = block->ops->read(block, buffer, size, offset);
+
+	/* Linux's word for a medium that cannot be read means something else to programs. */
+	return r == -ENODATA ? -EIO : r;
+}
+
 /* Lock not held. Blocks that were never written are zeros. */
 static int read_mapped(
 	struct block *block, unsigned char *data, uint64_t start, uint64_t end, const bool *mapped)
@@ -80,7 +88,7 @@ static int read_mapped(
 		while (stop < end && mapped[(stop - start) / RANGEMAP_BLOCK] == on_disk)
 			stop = min64(stop + RANGEMAP_BLOCK, end);
 		if (on_disk) {
-			r = block->ops->read(block, data + (at - start), stop - at, at);
+			r = reader_read_disk(block, data + (at - start), stop - at, at);
 			if (r < 0)
 				return r;
 		} else {

@@ -40,9 +40,11 @@ static ssize_t run_read(struct cm4_image *image, struct cm4_io *io)
 	while (image->running == io && image->state == DISK_OPEN) {
 		int r = reader_fetch(image, io);
 
+		if (image->running != io)
+			break; /* interrupted meanwhile, and perhaps freed */
 		if (r < 0)
 			return io->done ? (ssize_t)io->done : r;
-		if (image->running == io && reader_serve(image, io, true))
+		if (reader_serve(image, io, true))
 			return (ssize_t)io->done;
 	}
 	return -ECANCELED;

@@ -49,7 +49,7 @@ static int complete_block(struct cm4_image *image, struct chunk *chunk, uint32_t
 		image->scratch = aligned_alloc(BLOCK_ALIGN, BLOCK_ALIGN);
 	if (!image->scratch)
 		return -ENOMEM;
-	r = block->ops->read(block, image->scratch, end - at, chunk->index * CHUNK_SIZE + at);
+	r = reader_read_disk(block, image->scratch, end - at, chunk->index * CHUNK_SIZE + at);
 	if (r < 0)
 		return r;
 	chunk_fill(chunk, at, end, image->scratch);

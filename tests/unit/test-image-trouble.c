@@ -299,6 +299,39 @@ static void an_interrupted_read_leaves_the_buffer_alone(void **state)
 	fixture_end(&f);
 }
 
+static void an_interrupted_read_may_fail_when_nobody_waits_for_it(void **state)
+{
+	struct asked *read = malloc(sizeof(*read));
+	unsigned char bytes[4096];
+	struct fixture f;
+
+	fixture_begin(&f, CM4_IMAGE_RAW, 8 * MIB);
+	disk_hold(f.disk, true);
+	ask(read, f.image, CM4_IO_READ, 0, sizeof(bytes), bytes);
+	disk_await_transfer(f.disk);
+	cm4_image_interrupt(f.image, &read->io);
+	assert_int_equal(answer_of(read), -EINTR);
+	free(read);
+	f.disk->fail_read = -EIO;
+	disk_hold(f.disk, false);
+	assert_int_equal(do_io(f.image, CM4_IO_READ, 0, sizeof(bytes), bytes), -EIO);
+	fixture_end(&f);
+}
+
+static void what_cannot_be_read_is_an_input_error(void **state)
+{
+	unsigned char bytes[4096];
+	struct fixture f;
+
+	fixture_begin(&f, CM4_IMAGE_RAW, 8 * MIB);
+	f.disk->fail_read = -ENODATA;
+	assert_int_equal(do_io(f.image, CM4_IO_READ, 0, sizeof(bytes), bytes), -EIO);
+	/* Part of a block: the rest of it is read first. */
+	assert_int_equal(do_write(f.image, 0, f.data, 10), 10);
+	assert_int_equal(do_sync(f.image), -EIO);
+	fixture_end(&f);
+}
+
 static void an_interrupt_too_late_changes_nothing(void **state)
 {
 	struct asked write;
@@ -375,6 +408,8 @@ int main(void)
 		cmocka_unit_test(a_write_taken_in_part_says_how_much),
 		cmocka_unit_test(an_interrupted_close_goes_on_by_itself),
 		cmocka_unit_test(an_interrupted_read_leaves_the_buffer_alone),
+		cmocka_unit_test(an_interrupted_read_may_fail_when_nobody_waits_for_it),
+		cmocka_unit_test(what_cannot_be_read_is_an_input_error),
 		cmocka_unit_test(an_interrupt_too_late_changes_nothing),
 		cmocka_unit_test(
 			a_raw_write_error_is_told_to_sync_and_forgotten_after_the_last_close),
