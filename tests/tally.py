@@ -11,20 +11,26 @@ import json
 import re
 import sys
 
-# A line of TAP: not, name, SKIP, its reason; and the remarks that follow it.
-LINE = re.compile(r"^(not )?ok\b *\d* *-? *(.*?)(?: # *(SKIP)\b *(.*))?\n?((?:#.*\n?)*)", re.I | re.M)
+LINE = re.compile(r"(?P<bad>not )?ok\b *\d* *-? *(?P<name>.*?)(?: # *SKIP\b *(?P<reason>.*))?", re.I)
 
 
 def count(test):
     """The names that passed, those that failed, and those skipped with their reasons."""
     passed, failed, skipped = [], [], []
-    for bad, name, directive, reason, remarks in LINE.findall(test.get("stdout") or ""):
-        if directive.upper() == "SKIP":
-            skipped.append(f"{name}: {reason}")
-        elif bad:
-            failed.append("\n".join([name, *("      " + line for line in remarks.splitlines())]))
+    remarks = []
+    for line in (test.get("stdout") or "").splitlines():
+        match = LINE.fullmatch(line)
+        if line.startswith("#"):
+            remarks.append("      " + line)
+        if not match:
+            continue
+        # The remarks that follow a line are its own.
+        remarks = [match["name"]]
+        if match["reason"] is not None:
+            skipped.append(f"{match['name']}: {match['reason']}")
         else:
-            passed.append(name)
+            (failed if match["bad"] else passed).append(remarks)
+    failed = ["\n".join(lines) for lines in failed]
 
     result = test["result"]
     if result == "SKIP" and not skipped:

@@ -201,9 +201,12 @@ def run(*command, seconds=60, status=0, **keywords):
     """Runs a program to its end, and asserts its exit status (None: any)."""
     if "/" not in command[0] and not shutil.which(command[0]):
         raise Skip(f"{command[0]} is not installed")
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, timeout=seconds * SLOW, **keywords)
-    result.text = result.stdout.decode(errors="replace")
+    # Into a file: what goes on in the background would keep a pipe open.
+    with tempfile.TemporaryFile() as output:
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                timeout=seconds * SLOW, **keywords)
+        output.seek(0)
+        result.text = output.read().decode(errors="replace")
     if status is not None and result.returncode != status:
         raise AssertionError(f"{shlex.join(command)}: exit {result.returncode}: {result.text}")
     return result

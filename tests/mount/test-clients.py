@@ -9,7 +9,7 @@ import ctypes
 import os
 import shutil
 
-from rig import FAST, MIB, SHORT, Rig, Skip, case, finish, make_image, run, same, shell
+from rig import FAST, HERE, MIB, SHORT, Rig, Skip, case, finish, make_image, run, same, shell
 
 # Shell, with $src the image and $dst its place; in a temporary directory of its own.
 CLIENTS = {
@@ -49,7 +49,7 @@ CLIENTS = {
     "xzcat": 'xz -0 <"$src" >z.xz && xzcat z.xz >"$dst"',
     "zstd -o": 'zstd -q1 "$src" -o z.zst && zstd -dqf z.zst -o "$dst"',
     "curl": 'curl -sS -o "$dst" "file://$src"',
-    "wget": 'serve "$src" wget -q -O "$dst"',
+    "wget": '"$tests/serve.py" "$src" wget -q -O "$dst"',
     "busybox cp": 'busybox cp "$src" "$dst"',
     "busybox dd": 'busybox dd if="$src" of="$dst" bs=1M 2>/dev/null',
     "ddrescue": 'ddrescue -q --force "$src" "$dst"',
@@ -58,23 +58,6 @@ CLIENTS = {
 # One of each way to write: order, holes, unaligned, direct, fsync, rename, reopening.
 SHORT_CLIENTS = ["cp", "cp --sparse=always", "cat", "dd oflag=direct", "dd oflag=sync", "rsync",
                  "rsync --inplace", "gio copy", "qemu-img convert", "bmaptool with a bmap"]
-
-# serve FILE COMMAND...: runs a command with the address of a web server that has this one file.
-SERVE = r"""
-serve() { python3 - "$@" <<'PY'
-import functools, http.server, os, subprocess, sys, threading
-file, command = sys.argv[1], sys.argv[2:]
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-handler = functools.partial(Handler, directory=os.path.dirname(file))
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-address = f"http://127.0.0.1:{server.server_port}/{os.path.basename(file)}"
-sys.exit(subprocess.call([*command, address]))
-PY
-}
-"""
 
 
 def punch(fd, offset, length):
@@ -97,7 +80,7 @@ def copies(rig, client, image, name):
         if word in ("rsync", "gio", "qemu-img", "bmaptool", "unzip", "zstd", "curl", "wget", "busybox",
                     "ddrescue") and not shutil.which(word):
             raise Skip(f"{word} is not installed")
-    shell(SERVE + words, cwd=work, env={**os.environ, "src": image, "dst": dst}, seconds=90)
+    shell(words, cwd=work, env={**os.environ, "src": image, "dst": dst, "tests": HERE}, seconds=90)
 
     rig.holds(image)
     same("size", os.stat(dst).st_size, os.path.getsize(image))

@@ -9,7 +9,7 @@ import time
 from rig import MIB, SLOW, Rig, case, contains, finish, make_image, run, same, shell, until
 
 # A link on which a few MiB fill what is buffered, and the writer waits; and one that is slow to close.
-SLOW_LINK = "emmc=128M:link=1M:medium=0"
+SLOW_LINK = "emmc=128M:link=2M:medium=0"
 CALM_LINK = "emmc=128M:link=8M:medium=0"
 
 
