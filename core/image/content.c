@@ -55,8 +55,13 @@ static int put(struct cm4_image *image, uint64_t offset, uint64_t end, const uns
 {
 	uint64_t index = offset / CHUNK_SIZE, base = index * CHUNK_SIZE;
 	uint64_t from = offset, to = end;
-	struct chunk *chunk = chunk_get(&image->pool, index);
+	struct chunk *chunk;
 
+	if (image->mode == CM4_IMAGE_FLASH && index == 0) {
+		head_put(image, offset, end, source);
+		return map_written(image, FIRST_BLOCK(offset), END_BLOCK(end));
+	}
+	chunk = chunk_get(&image->pool, index);
 	if (!chunk)
 		return -EAGAIN;
 	if (is_new_block(image, offset))
@@ -181,6 +186,7 @@ enum answer content_truncate(struct cm4_image *image, struct cm4_io *io)
 		if (r < 0)
 			return not_done(image, r);
 		chunk_erase(&image->pool, kept * RANGEMAP_BLOCK, UINT64_MAX);
+		head_erase(image, kept * RANGEMAP_BLOCK, UINT64_MAX);
 	}
 	image->ahead = size > image->size;
 	image->size = size;
@@ -219,6 +225,7 @@ enum answer content_zero(struct cm4_image *image, struct cm4_io *io)
 	if (r == 0 && first < stop) {
 		r = map_hole(image, first, stop);
 		chunk_erase(&image->pool, first * RANGEMAP_BLOCK, stop * RANGEMAP_BLOCK);
+		head_erase(image, first * RANGEMAP_BLOCK, stop * RANGEMAP_BLOCK);
 	}
 	if (r < 0)
 		return not_done(image, r);

@@ -51,6 +51,7 @@ void cm4_image_unref(struct cm4_image *image)
 			return;
 	}
 	image->owner.released(image->owner.data);
+	head_fini(image);
 	rangemap_clear(&image->data);
 	rangemap_clear(&image->known);
 	pthread_cond_destroy(&image->wake);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "image/chunk.h"
+#include "image/head.h"
 #include "image/image.h"
 #include "image/rangemap.h"
 #include "seam/block.h"
@@ -16,6 +17,7 @@
  *	content.c  the size, the range maps, and the bytes that go into chunks
  *	thread.c   the image's thread: decides what is done next, opens and closes
  *	writer.c   chunks to the disk, zeros into holes, the sync
+ *	head.c     the first MiB, which is written last
  *	reader.c   the disk to readers, a window ahead
  *	whole.c    is it whole? (pure)
  *
@@ -89,6 +91,7 @@ struct cm4_image {
 	unsigned aborting; /* callers in block->ops->abort: the block must live */
 	struct chunk_pool pool;
 	struct reader reader;
+	struct head head;
 	unsigned char *scratch; /* one block, for what a chunk does not cover */
 
 	/* Requests. */
@@ -111,8 +114,9 @@ struct cm4_image {
 	bool killed;	       /* the last word of its writer was its death */
 
 	/* The flash. */
-	bool began;   /* said, and neither whole, incomplete nor failed since */
-	bool restart; /* emptied since: the next byte begins anew */
+	bool began;	 /* said, and neither whole, incomplete nor failed since */
+	bool restart;	 /* emptied since: the next byte begins anew */
+	bool committing; /* all is there, and the start is being written: changes wait */
 	bool whole;
 	bool superseded;
 	int error;	 /* sticks; negative */
@@ -184,7 +188,15 @@ void writer_write_run(struct cm4_image *image); /* the next transfer that is que
 void writer_write_chunk(
 	struct cm4_image *image, uint64_t index); /* what is not yet written of this MiB */
 int writer_sync(struct cm4_image *image);	  /* all that was taken so far, and on the medium */
-int writer_fill_holes(struct cm4_image *image);	  /* zeros where nothing was written */
+int writer_fill_holes(
+	struct cm4_image *image); /* zeros where nothing was written, behind the head */
+
+/* The disk answered @error to @what: the image fails by it. Returns writer_verdict, which is an error then. */
+int writer_failed(struct cm4_image *image, int error, const char *what, uint64_t offset);
+int writer_verdict(
+	const struct cm4_image *image); /* 0, or why the image is no longer as its writers think */
+int writer_write_zeros(
+	struct block *block, uint64_t offset, uint64_t bytes); /* lock not held; up to 4 MiB */
 
 /*
  * reader.c. serve: lock held; from the windows; true when all of it is read. @stale: also what is

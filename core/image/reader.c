@@ -126,14 +126,18 @@ static int fill_window(struct cm4_image *image, uint64_t start, uint64_t end)
 	if (image->state != DISK_OPEN)
 		return -ECANCELED;
 
-	copy_map(image, start, end, mapped);
 	change = image->change;
 	window->start = window->end = 0;
-	pthread_mutex_unlock(&image->lock);
-	r = read_mapped(image->block, window->data, start, end, mapped);
-	pthread_mutex_lock(&image->lock);
-	if (r < 0)
-		return r;
+	if (image->head.data && start < HEAD_SIZE) {
+		memcpy(window->data, image->head.data + start, end - start);
+	} else {
+		copy_map(image, start, end, mapped);
+		pthread_mutex_unlock(&image->lock);
+		r = read_mapped(image->block, window->data, start, end, mapped);
+		pthread_mutex_lock(&image->lock);
+		if (r < 0)
+			return r;
+	}
 	window->start = start;
 	window->end = end;
 	window->change = change;

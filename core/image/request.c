@@ -58,7 +58,7 @@ static enum answer may_change(struct cm4_image *image, struct cm4_io *io)
 		return ANSWER_READY;
 	if (!content_fits(image, io))
 		return ANSWER_FAILED;
-	return image->began && !image->restart ? ANSWER_READY : ANSWER_LATER;
+	return image->began && !image->restart && !image->committing ? ANSWER_READY : ANSWER_LATER;
 }
 
 static enum answer change_by(struct cm4_image *image, struct cm4_io *io,

@@ -31,6 +31,7 @@ void image_forget(struct cm4_image *image)
 	/* What is in flight still reaches the disk; what comes next is written after it. */
 	if (image->state == DISK_OPEN)
 		chunk_erase(&image->pool, 0, UINT64_MAX);
+	head_erase(image, 0, UINT64_MAX);
 	image->restart = true;
 	image->bytes_in = 0;
 	image->bytes_written = 0;

@@ -27,12 +27,20 @@ static void tell_done(struct cm4_image *image, struct cm4_io_list *done)
 	pthread_mutex_lock(&image->lock);
 }
 
+/* The owner hears of it before the disk is changed; nothing is taken from writers before its start is gone. */
 static void announce(struct cm4_image *image)
 {
-	image->began = true;
-	image->restart = false;
 	image_clock_start(image);
 	tell(image, IMAGE_BEGAN, 0, NULL);
+	if (image->state != DISK_OPEN || head_hold(image) < 0)
+		return;
+	/* Also if no byte follows after all, for its writer may be interrupted: the next close() mends it. */
+	image->whole = false;
+	image->touched = true;
+	if (head_wipe(image) < 0)
+		return;
+	image->began = true;
+	image->restart = false;
 }
 
 static ssize_t run_read(struct cm4_image *image, struct cm4_io *io)
@@ -73,6 +81,11 @@ static ssize_t run_flush(struct cm4_image *image)
 	if (r == 0)
 		r = writer_sync(image);
 	if (r < 0 || image->mode == CM4_IMAGE_RAW || image->change != change)
+		return r;
+	image->committing = true;
+	r = head_commit(image);
+	image->committing = false;
+	if (r < 0 || image->change != change)
 		return r;
 	image->whole = true;
 	image->began = false;
@@ -228,6 +241,9 @@ static void end(struct cm4_image *image)
 	}
 	tell_done(image, &failed);
 	close_disk(image);
+	/* An image that may go on keeps its start; of all others it is on the disk, or of no use. */
+	if (image->whole || image->error || image->superseded || image->size == 0)
+		head_fini(image);
 	if (image->say_incomplete)
 		tell(image, IMAGE_INCOMPLETE, -EBADMSG, text);
 	image->say_incomplete = false;

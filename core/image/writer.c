@@ -135,8 +135,13 @@ void writer_write_chunk(struct cm4_image *image, uint64_t index)
 	transfer(image, &chunk, 1);
 }
 
-/* 0, or why the image is no longer as its writers think. */
-static int verdict(const struct cm4_image *image)
+int writer_failed(struct cm4_image *image, int error, const char *what, uint64_t offset)
+{
+	disk_failed(image, error, what, offset);
+	return writer_verdict(image);
+}
+
+int writer_verdict(const struct cm4_image *image)
 {
 	if (image->state != DISK_OPEN)
 		return image->said_error ? image->said_error : -ECANCELED;
@@ -164,21 +169,20 @@ int writer_sync(struct cm4_image *image)
 
 	drain(image);
 	if (image->state != DISK_OPEN)
-		return verdict(image);
+		return writer_verdict(image);
 
 	pthread_mutex_unlock(&image->lock);
 	r = block->ops->sync(block);
 	pthread_mutex_lock(&image->lock);
 	if (r < 0)
 		disk_failed(image, r, "the sync after writing", image->bytes_written);
-	r = verdict(image);
+	r = writer_verdict(image);
 	if (r == 0 && change > image->synced)
 		image->synced = change;
 	return r;
 }
 
-/* Lock not held. */
-static int write_zeros(struct block *block, uint64_t offset, uint64_t bytes)
+int writer_write_zeros(struct block *block, uint64_t offset, uint64_t bytes)
 {
 	struct iovec iov[ZEROS_RUN];
 	int n = 0;
@@ -196,9 +200,9 @@ int writer_fill_holes(struct cm4_image *image)
 {
 	const uint64_t most = (uint64_t)ZEROS_RUN * ZEROS_SIZE / RANGEMAP_BLOCK;
 	struct block *block = image->block;
-	uint64_t first, end = 0;
+	uint64_t first, end = HEAD_BLOCKS;
 
-	while (image->state == DISK_OPEN &&
+	while (image->state == DISK_OPEN && end < END_BLOCK(image->size) &&
 		rangemap_next_run(&image->data, end, END_BLOCK(image->size), false, &first, &end)) {
 		uint64_t offset = first * RANGEMAP_BLOCK, stop;
 		int r;
@@ -216,7 +220,7 @@ int writer_fill_holes(struct cm4_image *image)
 			r = rangemap_add(&image->known, first, end);
 		if (r == 0) {
 			pthread_mutex_unlock(&image->lock);
-			r = write_zeros(block, offset, stop - offset);
+			r = writer_write_zeros(block, offset, stop - offset);
 			pthread_mutex_lock(&image->lock);
 		}
 		if (r < 0)
@@ -224,5 +228,5 @@ int writer_fill_holes(struct cm4_image *image)
 		else
 			image->bytes_written += stop - offset;
 	}
-	return verdict(image);
+	return writer_verdict(image);
 }

@@ -35,11 +35,14 @@ struct note {
 struct disk {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
-	unsigned char *bytes;
+	unsigned char *bytes;  /* as it reads: what was written, synced or not */
+	unsigned char *medium; /* what is left of it when the power goes */
 	uint64_t size;
 	bool held;	  /* transfers wait until it is let go, or aborted */
 	unsigned waiting; /* transfers that do */
 	int fail_write, fail_read, fail_sync;
+	unsigned last; /* the power goes after so many writes and syncs; 0: never */
+	unsigned done;
 	uint64_t fail_from; /* fail_write is for writes at or behind this offset */
 	bool open, aborted, writable;
 	unsigned opened, closed, reads, syncs, faults;
@@ -72,6 +75,12 @@ static inline struct disk *disk_of(struct block *block)
 	return ((struct disk_block *)block)->disk;
 }
 
+/* Lock held. Has the power gone? */
+static inline bool disk_is_dead(struct disk *disk)
+{
+	return disk->last && disk->done++ >= disk->last;
+}
+
 /* Lock held. 0, or that it was aborted while it waited. */
 static inline int disk_pass(struct disk *disk)
 {
@@ -102,6 +111,8 @@ static inline int disk_writev(struct block *block, const struct iovec *iov, int 
 		return r;
 	if (!disk->writable)
 		disk->faults++;
+	if (disk_is_dead(disk))
+		return -ENODEV;
 	if (disk->fail_write && offset >= disk->fail_from)
 		return disk->fail_write;
 	for (int i = 0; i < n; i++) {
@@ -138,7 +149,12 @@ static inline int disk_sync(struct block *block)
 	int r = disk_pass(disk);
 
 	disk->syncs++;
-	return r < 0 ? r : disk->fail_sync;
+	if (r < 0 || disk->fail_sync)
+		return r < 0 ? r : disk->fail_sync;
+	if (disk_is_dead(disk))
+		return -ENODEV;
+	memcpy(disk->medium, disk->bytes, disk->size);
+	return 0;
 }
 
 static inline void disk_abort(struct block *block)
@@ -192,6 +208,8 @@ static inline struct disk *disk_new(uint64_t size)
 	disk->size = size;
 	disk->bytes = malloc(size);
 	memset(disk->bytes, GARBAGE, size);
+	disk->medium = malloc(size);
+	memset(disk->medium, GARBAGE, size);
 	pthread_mutex_init(&disk->lock, NULL);
 	cond_init(&disk->moved);
 	return disk;
@@ -204,6 +222,7 @@ static inline void disk_free(struct disk *disk)
 	pthread_cond_destroy(&disk->moved);
 	pthread_mutex_destroy(&disk->lock);
 	free(disk->bytes);
+	free(disk->medium);
 	free(disk);
 }
 

@@ -52,9 +52,9 @@ static void parked_writes_hear_of_the_error_after_the_owner(void **state)
 	fixture_begin(&f, CM4_IMAGE_FLASH, 32 * MIB);
 	assert_int_equal(do_write(f.image, 0, f.data, 1), 1);
 	disk_hold(f.disk, true);
-	assert_int_equal(do_write(f.image, 0, f.data, 16 * MIB), 16 * MIB);
+	assert_int_equal(do_write(f.image, MIB, f.data, 16 * MIB), 16 * MIB);
 	for (unsigned i = 0; i < 8; i++)
-		ask(&parked[i], f.image, CM4_IO_WRITE, (16 + i) * MIB, MIB, f.data);
+		ask(&parked[i], f.image, CM4_IO_WRITE, (17 + i) * MIB, MIB, f.data);
 	disk_await_transfer(f.disk);
 	disk_break(f.disk, -ENODEV, 0);
 	disk_hold(f.disk, false);
@@ -70,8 +70,8 @@ static void a_sync_that_fails_fails_the_image(void **state)
 	struct fixture f;
 
 	fixture_begin(&f, CM4_IMAGE_FLASH, 8 * MIB);
-	f.disk->fail_sync = -EIO;
 	assert_int_equal(do_write(f.image, 0, f.data, MIB), MIB);
+	f.disk->fail_sync = -EIO;
 	assert_int_equal(do_sync(f.image), -EIO);
 	assert_all_fail(&f, -EIO);
 	assert_int_equal(told_times(f.owner, IMAGE_WHOLE), 0);
@@ -252,9 +252,9 @@ static void a_write_taken_in_part_says_how_much(void **state)
 	ask(&write, f.image, CM4_IO_WRITE, 0, 20 * MIB, f.data);
 	disk_await_transfer(f.disk);
 	cm4_image_interrupt(f.image, &write.io);
-	assert_int_equal(answer_of(&write), 16 * MIB);
+	assert_int_equal(answer_of(&write), 17 * MIB);
 	disk_hold(f.disk, false);
-	assert_int_equal(do_write(f.image, 16 * MIB, f.data + 16 * MIB, 4 * MIB), 4 * MIB);
+	assert_int_equal(do_write(f.image, 17 * MIB, f.data + 17 * MIB, 3 * MIB), 3 * MIB);
 	assert_int_equal(do_flush(f.image), 0);
 	assert_memory_equal(f.disk->bytes, f.data, 20 * MIB);
 	fixture_end(&f);

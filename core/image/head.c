@@ -1,0 +1,133 @@
+#include "image/head.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/internal.h"
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Of the head, what the disk has room for. */
+static uint64_t head_bytes(const struct cm4_image *image)
+{
+	return min64(HEAD_SIZE, image->block->bytes);
+}
+
+/* Lock not held. */
+static int load(struct block *block, unsigned char *data, uint64_t bytes, const bool *mapped)
+{
+	for (uint64_t at = 0; at < bytes; at += RANGEMAP_BLOCK) {
+		int r = 0;
+
+		if (mapped[at / RANGEMAP_BLOCK])
+			r = block->ops->read(
+				block, data + at, min64(RANGEMAP_BLOCK, bytes - at), at);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int head_hold(struct cm4_image *image)
+{
+	bool mapped[HEAD_BLOCKS];
+	unsigned char *data;
+	int r;
+
+	if (image->head.data)
+		return 0;
+	data = aligned_alloc(BLOCK_ALIGN, HEAD_SIZE);
+	if (!data)
+		return writer_failed(image, -ENOMEM, "holding the start", 0);
+	memset(data, 0, HEAD_SIZE);
+	for (uint64_t block = 0; block < HEAD_BLOCKS; block++)
+		mapped[block] = rangemap_has(&image->data, block);
+
+	pthread_mutex_unlock(&image->lock);
+	r = load(image->block, data, head_bytes(image), mapped);
+	pthread_mutex_lock(&image->lock);
+	if (r < 0) {
+		free(data);
+		return writer_failed(image, r, "reading the start", 0);
+	}
+	image->head.data = data;
+	/* Emptied meanwhile: what was read is not of this image any more. */
+	for (uint64_t block = 0; block < HEAD_BLOCKS; block++)
+		if (mapped[block] && !rangemap_has(&image->data, block))
+			memset(data + block * RANGEMAP_BLOCK, 0, RANGEMAP_BLOCK);
+	return 0;
+}
+
+int head_wipe(struct cm4_image *image)
+{
+	struct block *block = image->block;
+	uint64_t bytes = head_bytes(image);
+	int r;
+
+	pthread_mutex_unlock(&image->lock);
+	r = writer_write_zeros(block, 0, bytes);
+	if (r == 0)
+		r = block->ops->sync(block);
+	pthread_mutex_lock(&image->lock);
+	return r < 0 ? writer_failed(image, r, "wiping the start", 0) : writer_verdict(image);
+}
+
+/* [start, end) of the head, on the medium when this returns. */
+static int put_down(struct cm4_image *image, uint64_t start, uint64_t end)
+{
+	struct iovec iov = {.iov_base = image->head.data + start, .iov_len = end - start};
+	struct block *block = image->block;
+	int r;
+
+	if (start >= end)
+		return 0;
+	pthread_mutex_unlock(&image->lock);
+	r = block->ops->writev(block, &iov, 1, start);
+	if (r == 0)
+		r = block->ops->sync(block);
+	pthread_mutex_lock(&image->lock);
+	if (r < 0)
+		return writer_failed(image, r, "writing the start", start);
+	image->bytes_written += end - start;
+	return writer_verdict(image);
+}
+
+int head_commit(struct cm4_image *image)
+{
+	uint64_t end = min64(END_BLOCK(image->size) * RANGEMAP_BLOCK, head_bytes(image));
+	uint64_t first = min64(RANGEMAP_BLOCK, end);
+	int r;
+
+	r = rangemap_add(&image->data, 0, END_BLOCK(end));
+	if (r == 0)
+		r = rangemap_add(&image->known, 0, END_BLOCK(end));
+	if (r < 0)
+		return writer_failed(image, r, "writing the start", 0);
+	r = put_down(image, first, end);
+	return r < 0 ? r : put_down(image, 0, first);
+}
+
+void head_put(struct cm4_image *image, uint64_t offset, uint64_t end, const unsigned char *source)
+{
+	if (source)
+		memcpy(image->head.data + offset, source, end - offset);
+	else
+		memset(image->head.data + offset, 0, end - offset);
+}
+
+void head_erase(struct cm4_image *image, uint64_t start, uint64_t end)
+{
+	end = min64(end, HEAD_SIZE);
+	if (image->head.data && start < end)
+		memset(image->head.data + start, 0, end - start);
+}
+
+void head_fini(struct cm4_image *image)
+{
+	free(image->head.data);
+	image->head.data = NULL;
+}
