@@ -36,5 +36,8 @@ int linux_disks_enumerate(struct linux_disks *disks);
 int linux_disk_open(struct linux_disks *disks, const char *port, const char *name, bool writable,
 	struct block **ret_block);
 
-/* The serial of the USB device on @port, as the kernel read it when it enumerated; "" where there is none. Any thread. */
+/*
+ * The serial of the USB device on @port, as the kernel read it when it enumerated; "" where there is none.
+ * Any thread.
+ */
 void linux_usb_serial(const char *port, char *ret_serial, size_t size);

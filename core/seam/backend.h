@@ -36,11 +36,12 @@ struct backend_ops {
 	 * @writable: exclusively, and locked against the desktop. -errno: ENODEV, ENXIO (no such disk),
 	 * EBUSY (mounted, or held by another program), ENOMEDIUM, EACCES, EROFS, ENOMEM.
 	 */
-	int (*open_block)(struct backend *backend, const char *port, const char *name, bool writable,
-		struct block **ret_block);
+	int (*open_block)(struct backend *backend, const char *port, const char *name,
+		bool writable, struct block **ret_block);
 
 	/* -errno: ENODEV, ENXIO (this system offers none), EACCES, EBUSY, ENOMEM. */
-	int (*open_console)(struct backend *backend, const char *port, struct console **ret_console);
+	int (*open_console)(
+		struct backend *backend, const char *port, struct console **ret_console);
 
 	void (*free)(struct backend *backend); /* after stop, everything opened closed */
 };

@@ -12,7 +12,8 @@ struct console;
 struct console_ops {
 	/* Bytes, at least 1; -ETIMEDOUT, -ENODEV, -ECANCELED, -EIO. */
 	ssize_t (*read)(struct console *console, void *buffer, size_t size, unsigned timeout_ms);
-	ssize_t (*write)(struct console *console, const void *buffer, size_t size, unsigned timeout_ms);
+	ssize_t (*write)(
+		struct console *console, const void *buffer, size_t size, unsigned timeout_ms);
 	void (*abort)(struct console *console);
 	void (*close)(struct console *console); /* frees it */
 };

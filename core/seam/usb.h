@@ -15,9 +15,9 @@
 struct usb_identity {
 	char port[CM4_PORT_MAX]; /* "1-1.3": the one identity that holds through all stages */
 	uint16_t vendor, product;
-	uint8_t serial_index;	 /* iSerialNumber */
-	char serial[64];	 /* its text; "" where there is none or it cannot be read */
-	unsigned link_mbps;	 /* 12, 480, 5000; 0 unknown */
+	uint8_t serial_index; /* iSerialNumber */
+	char serial[64];      /* its text; "" where there is none or it cannot be read */
+	unsigned link_mbps;   /* 12, 480, 5000; 0 unknown */
 };
 
 struct usb_device;
@@ -29,14 +29,16 @@ struct usb_device;
  */
 struct usb_device_ops {
 	/* Vendor request OUT, bmRequestType 0x40, bRequest 0, no data. 0 or -errno. */
-	int (*control_out)(struct usb_device *device, uint16_t value, uint16_t index, unsigned timeout_ms);
+	int (*control_out)(
+		struct usb_device *device, uint16_t value, uint16_t index, unsigned timeout_ms);
 
 	/* Vendor request IN, 0xC0, bRequest 0. Bytes received (may be fewer than @size), or -errno. */
-	ssize_t (*control_in)(struct usb_device *device, uint16_t value, uint16_t index, void *buffer,
-		size_t size, unsigned timeout_ms);
+	ssize_t (*control_in)(struct usb_device *device, uint16_t value, uint16_t index,
+		void *buffer, size_t size, unsigned timeout_ms);
 
 	/* Bulk OUT. Bytes sent (may be fewer), or -errno. */
-	ssize_t (*bulk_out)(struct usb_device *device, const void *buffer, size_t size, unsigned timeout_ms);
+	ssize_t (*bulk_out)(
+		struct usb_device *device, const void *buffer, size_t size, unsigned timeout_ms);
 
 	/* Transfers under way and to come fail with ECANCELED. */
 	void (*abort)(struct usb_device *device);

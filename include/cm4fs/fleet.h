@@ -33,7 +33,8 @@ struct cm4_fleet_config {
 	void *data;
 };
 
-int cm4_fleet_new(const struct cm4_fleet_config *config, struct cm4_fleet **ret_fleet); /* 0, -ENOMEM */
+int cm4_fleet_new(
+	const struct cm4_fleet_config *config, struct cm4_fleet **ret_fleet); /* 0, -ENOMEM */
 
 /* Begins to listen to the hardware. What is there already has appeared when this returns. 0 or -errno. */
 int cm4_fleet_start(struct cm4_fleet *fleet);

@@ -37,7 +37,7 @@ enum cm4_state {
 };
 
 enum cm4_stage {
-	CM4_STAGE_NONE,	  /* nothing on the bus */
+	CM4_STAGE_NONE, /* nothing on the bus */
 	CM4_STAGE_ROM,
 	CM4_STAGE_SECOND, /* the second-stage loader, which asks for files */
 	CM4_STAGE_DISK,	  /* USB mass storage */
@@ -48,7 +48,13 @@ enum cm4_stage {
 const char *cm4_state_to_string(enum cm4_state state);
 const char *cm4_stage_to_string(enum cm4_stage stage);
 
-enum cm4_blame { CM4_BLAME_USER, CM4_BLAME_MEDIA, CM4_BLAME_LINK, CM4_BLAME_MODULE, CM4_BLAME_INTERNAL };
+enum cm4_blame {
+	CM4_BLAME_USER,
+	CM4_BLAME_MEDIA,
+	CM4_BLAME_LINK,
+	CM4_BLAME_MODULE,
+	CM4_BLAME_INTERNAL
+};
 
 const char *cm4_blame_to_string(enum cm4_blame blame);
 
@@ -67,9 +73,9 @@ struct cm4_disk_status {
 
 struct cm4_image_status {
 	char name[CM4_LABEL_MAX];
-	uint64_t bytes_in;	  /* taken from the writer */
-	uint64_t bytes_total;	  /* 0: not known */
-	uint64_t bytes_written;	  /* given to the disk, zeros included */
+	uint64_t bytes_in;	   /* taken from the writer */
+	uint64_t bytes_total;	   /* 0: not known */
+	uint64_t bytes_written;	   /* given to the disk, zeros included */
 	uint64_t bytes_per_second; /* of bytes_written, over the flash so far */
 	bool whole;
 	struct timespec started, ended; /* CLOCK_REALTIME; ended is 0 while it goes on */
@@ -101,7 +107,7 @@ struct cm4_status {
 	struct cm4_failure failure;
 	struct timespec since;	    /* CLOCK_REALTIME of the last change of state */
 	struct timespec first_seen; /* CLOCK_REALTIME */
-	unsigned boot_ms;	    /* from the first byte served to its disk; 0: not booted by us */
+	unsigned boot_ms; /* from the first byte served to its disk; 0: not booted by us */
 };
 
 struct cm4_module *cm4_module_ref(struct cm4_module *module);
