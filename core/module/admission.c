@@ -43,7 +43,8 @@ static enum verdict judge_conflict(const struct claim *writer, int *ret_error)
 {
 	struct cm4_image_status status;
 
-	if (!image_is_writing(writer->image))
+	/* An aborted one is on its way out, even if somebody has it open still. */
+	if (writer->aborted || !image_is_writing(writer->image))
 		return VERDICT_KEEP;
 	image_status(writer->image, &status);
 	if (image_mode(writer->image) == CM4_IMAGE_FLASH && status.whole)

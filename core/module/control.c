@@ -6,7 +6,10 @@
 #include "module/internal.h"
 #include "util/cleanup.h"
 
-/* The verbs of the control file. Only boot takes time; its askers wait in a list of the module's.
+/*
+ * The verbs of the control file. Those that take time have their askers wait in a list of the
+ * module's: boot; eject; and cancel, until what it ended is over, so that what its asker does next
+ * is not taken for a part of that.
  */
 
 static const struct {
@@ -74,6 +77,16 @@ void control_answer_eject(struct cm4_module *module, bool left)
 	answer(module, &module->eject_waiters, left ? -ENODEV : 0);
 }
 
+void control_answer_cancel(struct cm4_module *module, bool left)
+{
+	{
+		LOCKED(&module->lock);
+		if (!left && module->todo)
+			return;
+	}
+	answer(module, &module->cancel_waiters, left ? -ENODEV : 0);
+}
+
 /* Lock held. 0: in line, and answered by the module's thread. */
 static int wait_in(
 	struct cm4_module *module, struct waiter_list *list, void (*done)(void *, int), void *data)
@@ -106,11 +119,29 @@ static void boot(struct cm4_module *module, void (*done)(void *, int), void *dat
 		module_feed(module, LIFE_BOOT, 0, NULL);
 }
 
-static int cancel(struct cm4_module *module)
+/* Fed first: what the thread finds to do when it has someone to answer is the cancel's too. */
+static int wait_for_cancel(struct cm4_module *module, void (*done)(void *, int), void *data)
 {
+	LOCKED(&module->lock);
+	int r;
+
+	if (module->life.gone && !module->left)
+		return 1; /* nothing is under way */
+	r = wait_in(module, &module->cancel_waiters, done, data);
+	module->stirred = true;
+	module_wake(module);
+	return r;
+}
+
+static void cancel(struct cm4_module *module, void (*done)(void *, int), void *data)
+{
+	int r;
+
 	journal_add(module->journal, "cancel");
 	module_feed(module, LIFE_CANCEL, 0, NULL);
-	return 0;
+	r = wait_for_cancel(module, done, data);
+	if (r)
+		done(data, r < 0 ? r : 0);
 }
 
 /* A disk is synced and given back at its last close; what is left to do is to wait until that has happened. */
@@ -172,7 +203,7 @@ void cm4_module_control(struct cm4_module *module, enum cm4_verb verb,
 		boot(module, done, data);
 		return;
 	case CM4_VERB_CANCEL:
-		done(data, cancel(module));
+		cancel(module, done, data);
 		return;
 	case CM4_VERB_EJECT:
 		eject(module, done, data);

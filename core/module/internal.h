@@ -83,7 +83,7 @@ struct cm4_module {
 
 	struct cm4_image *image; /* the one last dropped */
 	TAILQ_HEAD(, claim) claims;
-	struct waiter_list boot_waiters, eject_waiters;
+	struct waiter_list boot_waiters, cancel_waiters, eject_waiters;
 
 	TAILQ_ENTRY(cm4_module) link; /* in the fleet's list, under the fleet's lock */
 };
@@ -140,6 +140,8 @@ struct module_disk *module_find_disk(
 
 /* control.c */
 void control_answer_boot(struct cm4_module *module, int result); /* thread */
+void control_answer_cancel(
+	struct cm4_module *module, bool left); /* thread; does nothing while there is more to do */
 void control_answer_eject(
 	struct cm4_module *module, bool left); /* thread; does nothing while a disk is held */
 

@@ -44,6 +44,22 @@ static void stop_short(struct life *life, struct effect *effect, int error)
 	life->failures++;
 }
 
+/* Between two stages it is off the bus for a while: so long it is waited for. */
+static void await_stage(struct life *life, struct effect *effect)
+{
+	bool rom = life->dialogue_stage == CM4_STAGE_ROM;
+
+	arm(life, effect, rom ? LIFE_SECOND_STAGE_MS : LIFE_DISK_STAGE_MS);
+}
+
+/* It may be between two stages: then it is not gone until it has not come back. */
+static void fail_boot(struct life *life, struct effect *effect, enum failure failure, int error)
+{
+	fail(life, effect, failure, error);
+	if (life->stage == CM4_STAGE_NONE)
+		await_stage(life, effect);
+}
+
 static void leave_bus(struct life *life)
 {
 	life->stage = CM4_STAGE_NONE;
@@ -68,6 +84,7 @@ static void take_stage(struct life *life, struct effect *effect)
 {
 	switch (life->stage) {
 	case CM4_STAGE_NONE:
+		await_stage(life, effect);
 		break;
 	case CM4_STAGE_ROM:
 	case CM4_STAGE_SECOND:
@@ -122,8 +139,6 @@ static bool stage_of(enum life_event event, enum cm4_stage *ret_stage)
 /* The dialogue's end. @error 0: it ended as it should. */
 static void end_dialogue(struct life *life, struct effect *effect, int error)
 {
-	bool rom = life->dialogue_stage == CM4_STAGE_ROM;
-
 	life->dialogue = false;
 	if (life->enumerated) {
 		take_stage(life, effect);
@@ -131,17 +146,45 @@ static void end_dialogue(struct life *life, struct effect *effect, int error)
 	}
 	/* Gone in the middle may be success: only what enumerates next tells. */
 	if (error == 0 || error == -ENODEV) {
-		arm(life, effect, rom ? LIFE_SECOND_STAGE_MS : LIFE_DISK_STAGE_MS);
+		await_stage(life, effect);
 		return;
 	}
 	enum failure failure = failure_of_dialogue(life->dialogue_stage, error);
 
-	fail(life, effect, failure, failure == FAILURE_INTERNAL ? error : 0);
+	fail_boot(life, effect, failure, failure == FAILURE_INTERNAL ? error : 0);
 }
 
 static void image_failed(struct life *life, struct effect *effect, int error)
 {
 	fail(life, effect, failure_of_disk(-error), error);
+}
+
+static bool leaves_quietly(const struct life *life)
+{
+	return life->state != CM4_STATE_FAILED && life->state != CM4_STATE_INCOMPLETE;
+}
+
+static void be_gone(struct life *life, struct effect *effect)
+{
+	life->gone = true;
+	if (leaves_quietly(life))
+		effect->actions |= LIFE_DO_LEAVE;
+}
+
+/* Off the bus; a boot that was given up just now may have brought it to its next stage all the same. */
+static void be_absent(struct life *life, struct effect *effect)
+{
+	if (life->dialogue)
+		await_stage(life, effect);
+	else
+		be_gone(life, effect);
+}
+
+/* Its boot was given up between two stages, and the next has not come. */
+static void give_up_absent(struct life *life, struct effect *effect)
+{
+	if (life->stage == CM4_STAGE_NONE)
+		be_gone(life, effect);
 }
 
 /* rom: on the bus, and nobody has asked for its disk. */
@@ -160,8 +203,7 @@ static struct effect handle_rom(struct life *life, enum life_event event, int er
 		take_stage(life, &effect);
 		break;
 	case LIFE_USB_GONE:
-		life->gone = true;
-		effect.actions = LIFE_DO_LEAVE;
+		be_absent(life, &effect);
 		break;
 	case LIFE_BOOT:
 		begin_boot(life, &effect);
@@ -179,6 +221,8 @@ static struct effect handle_rom(struct life *life, enum life_event event, int er
 		life->disk_here = disk && event == LIFE_DISK_HERE;
 		break;
 	case LIFE_TIMEOUT:
+		give_up_absent(life, &effect);
+		break;
 	case LIFE_IMAGE_BEGAN:
 	case LIFE_IMAGE_WHOLE:
 	case LIFE_IMAGE_INCOMPLETE:
@@ -232,9 +276,8 @@ static struct effect handle_booting(struct life *life, enum life_event event, in
 		life->gone = life->stage == CM4_STAGE_NONE;
 		break;
 	case LIFE_CANCEL:
-		fail(life, &effect, FAILURE_CANCELLED, 0);
+		fail_boot(life, &effect, FAILURE_CANCELLED, 0);
 		effect.actions |= LIFE_DO_ABORT;
-		life->gone = life->stage == CM4_STAGE_NONE;
 		break;
 	case LIFE_IMAGE_FAILED:
 		image_failed(life, &effect, error);
@@ -305,7 +348,7 @@ static void boot_idle(struct life *life, struct effect *effect)
 {
 	if (life->disk_here) {
 		effect->actions |= LIFE_DO_ADMIT;
-	} else if (life->stage == CM4_STAGE_NONE) {
+	} else if (life->gone) {
 		fail(life, effect, FAILURE_GONE, 0);
 	} else {
 		begin_boot(life, effect);
@@ -320,11 +363,8 @@ static void clear_idle(struct life *life, struct effect *effect)
 		become(life, effect, CM4_STATE_READY);
 	else
 		become(life, effect, CM4_STATE_ROM);
-}
-
-static bool leaves_quietly(const struct life *life)
-{
-	return life->state != CM4_STATE_FAILED && life->state != CM4_STATE_INCOMPLETE;
+	if (life->stage == CM4_STAGE_NONE && !life->gone)
+		await_stage(life, effect);
 }
 
 /* ready, done, incomplete, failed, updated: nothing is under way. */
@@ -334,9 +374,7 @@ static struct effect handle_idle(struct life *life, enum life_event event, int e
 
 	switch (event) {
 	case LIFE_USB_GONE:
-		life->gone = true;
-		if (leaves_quietly(life))
-			effect.actions = LIFE_DO_LEAVE;
+		be_absent(life, &effect);
 		break;
 	case LIFE_DISK_HERE:
 		life->disk_here = life->stage == CM4_STAGE_DISK;
@@ -370,6 +408,9 @@ static struct effect handle_idle(struct life *life, enum life_event event, int e
 		if (life->state != CM4_STATE_FAILED || (error != -ENODEV && error != -ECANCELED))
 			image_failed(life, &effect, error);
 		break;
+	case LIFE_TIMEOUT:
+		give_up_absent(life, &effect);
+		break;
 	case LIFE_CLEAR:
 		clear_idle(life, &effect);
 		break;
@@ -377,7 +418,6 @@ static struct effect handle_idle(struct life *life, enum life_event event, int e
 	case LIFE_USB_SECOND:
 	case LIFE_USB_DISK:
 	case LIFE_USB_OTHER:
-	case LIFE_TIMEOUT:
 	case LIFE_IMAGE_WHOLE:
 	case LIFE_CANCEL:
 	case LIFE_EVENT_N:
@@ -432,30 +472,4 @@ void life_init(struct life *life, enum cm4_stage stage)
 		life->state = CM4_STATE_BOOTING;
 		life->timeout_ms = LIFE_DISK_MS;
 	}
-}
-
-const char *life_event_to_string(enum life_event event)
-{
-	static const char *const names[LIFE_EVENT_N] = {
-		[LIFE_USB_ROM] = "usb-rom",
-		[LIFE_USB_SECOND] = "usb-second",
-		[LIFE_USB_DISK] = "usb-disk",
-		[LIFE_USB_OTHER] = "usb-other",
-		[LIFE_USB_GONE] = "usb-gone",
-		[LIFE_DISK_HERE] = "disk-here",
-		[LIFE_DISK_EMPTY] = "disk-empty",
-		[LIFE_DISK_GONE] = "disk-gone",
-		[LIFE_SERVED] = "served",
-		[LIFE_BROKE] = "broke",
-		[LIFE_BOOT] = "boot",
-		[LIFE_TIMEOUT] = "timeout",
-		[LIFE_IMAGE_BEGAN] = "image-began",
-		[LIFE_IMAGE_WHOLE] = "image-whole",
-		[LIFE_IMAGE_INCOMPLETE] = "image-incomplete",
-		[LIFE_IMAGE_FAILED] = "image-failed",
-		[LIFE_CANCEL] = "cancel",
-		[LIFE_CLEAR] = "clear",
-	};
-
-	return names[event];
 }

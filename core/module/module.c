@@ -340,6 +340,7 @@ int module_new(
 	cond_init(&module->wake);
 	TAILQ_INIT(&module->claims);
 	TAILQ_INIT(&module->boot_waiters);
+	TAILQ_INIT(&module->cancel_waiters);
 	TAILQ_INIT(&module->eject_waiters);
 
 	life_init(&module->life, origin->stage);

@@ -1,6 +1,8 @@
 #include <cm4fs/module.h>
 
-/* The words of the interface for what is an enum inside. */
+#include "module/life.h"
+
+/* The words of the interface for what is an enum inside; last, those of the life machine's tests. */
 
 const char *cm4_state_to_string(enum cm4_state state)
 {
@@ -61,4 +63,30 @@ const char *cm4_blame_to_string(enum cm4_blame blame)
 		return "internal";
 	}
 	return "";
+}
+
+const char *life_event_to_string(enum life_event event)
+{
+	static const char *const names[LIFE_EVENT_N] = {
+		[LIFE_USB_ROM] = "usb-rom",
+		[LIFE_USB_SECOND] = "usb-second",
+		[LIFE_USB_DISK] = "usb-disk",
+		[LIFE_USB_OTHER] = "usb-other",
+		[LIFE_USB_GONE] = "usb-gone",
+		[LIFE_DISK_HERE] = "disk-here",
+		[LIFE_DISK_EMPTY] = "disk-empty",
+		[LIFE_DISK_GONE] = "disk-gone",
+		[LIFE_SERVED] = "served",
+		[LIFE_BROKE] = "broke",
+		[LIFE_BOOT] = "boot",
+		[LIFE_TIMEOUT] = "timeout",
+		[LIFE_IMAGE_BEGAN] = "image-began",
+		[LIFE_IMAGE_WHOLE] = "image-whole",
+		[LIFE_IMAGE_INCOMPLETE] = "image-incomplete",
+		[LIFE_IMAGE_FAILED] = "image-failed",
+		[LIFE_CANCEL] = "cancel",
+		[LIFE_CLEAR] = "clear",
+	};
+
+	return names[event];
 }

@@ -91,8 +91,11 @@ static void refuse(struct cm4_module *module)
 	{
 		LOCKED(&module->lock);
 		failure = module->failure;
+		/* Forgotten since (clear): nobody boots it, so who waits must be told something. */
+		if (!failure.error && module->life.state == CM4_STATE_ROM)
+			failure_describe(FAILURE_CANCELLED, 0, NULL, &failure);
 	}
-	/* Already cleared again by whoever came in between: who waits is served then. */
+	/* Tried again by whoever came in between: who waits is served then. */
 	if (!failure.error)
 		return;
 	admission_refuse(module, -failure.error, failure.text);
@@ -162,6 +165,7 @@ static void depart(struct cm4_module *module)
 	admission_abort(module, -ENODEV, "the module left the bus");
 	admission_refuse(module, -ENODEV, "the module left the bus");
 	control_answer_boot(module, -ENODEV);
+	control_answer_cancel(module, true);
 	control_answer_eject(module, true);
 	do {
 		admission_run(module);
@@ -194,6 +198,7 @@ void *module_thread(void *data)
 		if (todo & LIFE_DO_ADMIT)
 			control_answer_boot(module, 0);
 		admission_run(module);
+		control_answer_cancel(module, false);
 		control_answer_eject(module, false);
 	}
 	depart(module);

@@ -69,6 +69,43 @@ static void a_module_boots_flashes_and_leaves(void **state)
 	assert_int_equal(life.failures, 0);
 }
 
+/* Between its stages a module is off the bus: who cancels then has not lost it. */
+static void a_boot_cancelled_between_two_stages_awaits_the_next(void **state)
+{
+	struct life life;
+
+	life_init(&life, CM4_STAGE_ROM);
+	LIVE(&life, {LIFE_BOOT, 0, CM4_STATE_BOOTING, LIFE_DO_ROM, 0},
+		{LIFE_SERVED, 0, CM4_STATE_BOOTING, 0, LIFE_SECOND_STAGE_MS},
+		{LIFE_USB_GONE, 0, CM4_STATE_BOOTING, 0, NO_TIMER},
+		{LIFE_CANCEL, 0, CM4_STATE_FAILED, LIFE_DO_REFUSE | LIFE_DO_ABORT,
+			LIFE_SECOND_STAGE_MS});
+	assert_false(life.gone);
+	LIVE(&life, {LIFE_CLEAR, 0, CM4_STATE_ROM, 0, LIFE_SECOND_STAGE_MS},
+		{LIFE_BOOT, 0, CM4_STATE_BOOTING, 0, LIFE_SECOND_STAGE_MS},
+		{LIFE_USB_SECOND, 0, CM4_STATE_BOOTING, LIFE_DO_SERVER, 0},
+		/* The same in the middle of a dialogue that is being ended. */
+		{LIFE_CANCEL, 0, CM4_STATE_FAILED, LIFE_DO_REFUSE | LIFE_DO_ABORT, 0},
+		{LIFE_USB_GONE, 0, CM4_STATE_FAILED, 0, LIFE_DISK_STAGE_MS},
+		{LIFE_BROKE, -ECANCELED, CM4_STATE_FAILED, 0, NO_TIMER});
+	assert_false(life.gone);
+	LIVE(&life, {LIFE_TIMEOUT, 0, CM4_STATE_FAILED, 0, NO_TIMER});
+	assert_true(life.gone);
+}
+
+static void a_cleared_module_that_does_not_come_back_leaves(void **state)
+{
+	struct life life;
+
+	life_init(&life, CM4_STAGE_ROM);
+	LIVE(&life, {LIFE_BOOT, 0, CM4_STATE_BOOTING, LIFE_DO_ROM, 0},
+		{LIFE_USB_GONE, 0, CM4_STATE_BOOTING, 0, NO_TIMER},
+		{LIFE_BROKE, -EPROTO, CM4_STATE_FAILED, LIFE_DO_REFUSE, LIFE_SECOND_STAGE_MS},
+		{LIFE_CLEAR, 0, CM4_STATE_ROM, 0, LIFE_SECOND_STAGE_MS},
+		{LIFE_TIMEOUT, 0, CM4_STATE_ROM, LIFE_DO_LEAVE, NO_TIMER});
+	assert_true(life.gone);
+}
+
 static void a_rom_that_nobody_wants_leaves_with_its_directory(void **state)
 {
 	struct life life;
@@ -384,6 +421,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_module_boots_flashes_and_leaves),
+		cmocka_unit_test(a_boot_cancelled_between_two_stages_awaits_the_next),
+		cmocka_unit_test(a_cleared_module_that_does_not_come_back_leaves),
 		cmocka_unit_test(a_rom_that_nobody_wants_leaves_with_its_directory),
 		cmocka_unit_test(a_module_in_mass_storage_is_adopted),
 		cmocka_unit_test(an_adopted_module_that_leaves_before_its_disk_leaves_quietly),
