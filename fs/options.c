@@ -34,6 +34,7 @@ enum key {
 	KEY_VERSION,
 	KEY_NAMED,
 	KEY_MOUNT,
+	KEY_IGNORED,
 };
 
 #define BOTH(name, key) FUSE_OPT_KEY("--" name, key), FUSE_OPT_KEY(name, key)
@@ -82,6 +83,16 @@ static const struct fuse_opt table[] = {
 	FUSE_OPT_KEY("sync", KEY_MOUNT),
 	FUSE_OPT_KEY("async", KEY_MOUNT),
 	FUSE_OPT_KEY("dirsync", KEY_MOUNT),
+
+	/* Not even the mount understands these; no access times are kept here that they could rule. */
+	FUSE_OPT_KEY("relatime", KEY_IGNORED),
+	FUSE_OPT_KEY("norelatime", KEY_IGNORED),
+	FUSE_OPT_KEY("strictatime", KEY_IGNORED),
+	FUSE_OPT_KEY("nostrictatime", KEY_IGNORED),
+	FUSE_OPT_KEY("diratime", KEY_IGNORED),
+	FUSE_OPT_KEY("nodiratime", KEY_IGNORED),
+	FUSE_OPT_KEY("lazytime", KEY_IGNORED),
+	FUSE_OPT_KEY("nolazytime", KEY_IGNORED),
 	FUSE_OPT_END,
 };
 
@@ -215,6 +226,8 @@ static int take(void *data, const char *arg, int key, struct fuse_args *out)
 		return 1;
 	case KEY_MOUNT:
 		return 1;
+	case KEY_IGNORED:
+		return 0;
 	}
 	return -1;
 }

@@ -62,6 +62,20 @@ static void a_source_before_it_is_ignored(void **state)
 	REFUSES("a", "b", "c");
 }
 
+/* A line of fstab is often copied from /proc/mounts. */
+static void what_is_said_of_access_times_is_ignored(void **state)
+{
+	struct fs_options options;
+
+	assert_int_equal(PARSE(&options, "none", "/mnt", "-o",
+				 "rw,relatime,norelatime,strictatime,nostrictatime,diratime,"
+				 "nodiratime,lazytime,nolazytime"),
+		0);
+	for (int i = 0; i < options.args.argc; i++)
+		assert_null(strstr(options.args.argv[i], "time"));
+	fs_options_fini(&options);
+}
+
 static void long_options_are_read(void **state)
 {
 	struct fs_options options;
@@ -180,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mount_point_is_all_it_takes),
 		cmocka_unit_test(a_source_before_it_is_ignored),
+		cmocka_unit_test(what_is_said_of_access_times_is_ignored),
 		cmocka_unit_test(long_options_are_read),
 		cmocka_unit_test(each_may_be_written_behind_o),
 		cmocka_unit_test(simulate_alone_has_no_spec),
