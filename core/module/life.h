@@ -18,7 +18,8 @@
  *
  * From ready, done, incomplete and failed (its disk still there) a new image leads to flashing
  *again. A module that leaves the bus while it boots is expected back; one that leaves at any other
- *time is gone: it takes its directory along, unless it failed or is incomplete.
+ *time is gone: it takes its directory along, unless it failed or is incomplete. One whose boot is
+ * given up while it is between two stages is waited for all the same, so that it keeps its name.
  */
 
 enum life_event {
