@@ -62,8 +62,27 @@ static int copy(struct sim_call *call, struct sim_access *access, uint64_t from,
 struct dd {
 	const char *in;
 	uint64_t bs, skip, count;
-	bool direct, quiet;
+	bool direct, skip_bytes, count_bytes, quiet;
 };
+
+static int parse_iflag(const char *value, struct dd *dd)
+{
+	for (;; value++) {
+		size_t n = strcspn(value, ",");
+
+		if (n == 6 && strncmp(value, "direct", n) == 0)
+			dd->direct = true;
+		else if (n == 10 && strncmp(value, "skip_bytes", n) == 0)
+			dd->skip_bytes = true;
+		else if (n == 11 && strncmp(value, "count_bytes", n) == 0)
+			dd->count_bytes = true;
+		else if (n != 9 || strncmp(value, "fullblock", n) != 0)
+			return -EINVAL;
+		value += n;
+		if (!*value)
+			return 0;
+	}
+}
 
 /* 0, or -EINVAL: an operand that is not understood. */
 static int parse_dd(struct sim_call *call, struct dd *dd)
@@ -82,7 +101,7 @@ static int parse_dd(struct sim_call *call, struct dd *dd)
 		else if (n == 5 && strncmp(word, "count", n) == 0)
 			r = sim_parse_size(value, &dd->count);
 		else if (n == 5 && strncmp(word, "iflag", n) == 0)
-			dd->direct = strstr(value, "direct");
+			r = parse_iflag(value, dd);
 		else if (n == 6 && strncmp(word, "status", n) == 0)
 			dd->quiet = true;
 		else
@@ -93,14 +112,26 @@ static int parse_dd(struct sim_call *call, struct dd *dd)
 	return dd->in && dd->bs && dd->bs <= 64u << 20 ? 0 : -EINVAL;
 }
 
+/* In bytes. 0 or -EINVAL. */
+static int range_of(const struct dd *dd, uint64_t *ret_from, uint64_t *ret_count)
+{
+	uint64_t skip_unit = dd->skip_bytes ? 1 : dd->bs, count_unit = dd->count_bytes ? 1 : dd->bs;
+
+	if (dd->skip > UINT64_MAX / skip_unit)
+		return -EINVAL;
+	*ret_from = dd->skip * skip_unit;
+	*ret_count = dd->count > UINT64_MAX / count_unit ? UINT64_MAX : dd->count * count_unit;
+	return 0;
+}
+
 int sim_dump_dd(struct sim_call *call)
 {
 	struct dd dd = {.bs = 512, .count = UINT64_MAX};
 	struct sim_access access;
-	uint64_t bytes, from, to, done;
+	uint64_t bytes, from, to, count, done;
 	int r;
 
-	if (parse_dd(call, &dd) < 0 || dd.skip > UINT64_MAX / dd.bs) {
+	if (parse_dd(call, &dd) < 0 || range_of(&dd, &from, &count) < 0) {
 		sim_job_print(call->err, "dd: invalid argument\n");
 		return 1;
 	}
@@ -110,9 +141,10 @@ int sim_dump_dd(struct sim_call *call)
 
 	/* O_DIRECT wants whole sectors; the kernel says EINVAL, and dd passes that on. */
 	bytes = sim_medium_bytes(access.medium);
-	from = dd.skip * dd.bs < bytes ? dd.skip * dd.bs : bytes;
-	to = dd.count < (bytes - from) / dd.bs ? from + dd.count * dd.bs : bytes;
-	if (dd.direct && dd.bs % 512) {
+	if (from > bytes)
+		from = bytes;
+	to = count < bytes - from ? from + count : bytes;
+	if (dd.direct && (dd.bs % 512 || from % 512 || to % 512)) {
 		sim_job_print(call->err, "dd: error reading '%s': Invalid argument\n", dd.in);
 		r = 1;
 	} else {
