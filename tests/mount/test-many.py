@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 
-from rig import FAST, MIB, SHORT, SLOW, Rig, case, comment, finish, make_image, run, same, until
+from rig import FAST, MIB, SHORT, SLOW, Rig, case, comment, contains, finish, make_image, run, same, until
 
 with Rig(f"count=4:{FAST}") as rig:
     serials = rig.serials()
@@ -32,6 +32,25 @@ with Rig(f"count=4:{FAST}") as rig:
         until("the descriptors are back", lambda: len(rig.descriptors()) <= descriptors)
         until("the threads are back", lambda: rig.threads() <= threads)
 
+with Rig("emmc=128M:link=8M:medium=0") as rig:
+    image, late = (make_image(os.path.join(rig.base, name), 24) for name in ("image", "late"))
+    rig.control("boot")
+
+    @case("a second cp onto the name that is being written is EBUSY, and the first is whole")
+    def _():
+        first = subprocess.Popen(["cp", image, rig.module("os.img")])
+        rig.wait_for("flashing")
+        until("some of it is there", lambda: rig.status()["image"]["bytes_in"] > MIB)
+        contains("what cp says", run("cp", late, rig.module("os.img"), status=1).text, "busy")
+        same("the first one's exit status", first.wait(60 * SLOW), 0)
+        rig.holds(image)
+        same("state", rig.state(), "done")
+
+    @case("once it is whole, the next takes its place")
+    def _():
+        run("cp", late, rig.module("os.img"))
+        rig.holds(late)
+
 # 64 writers that wait: the module takes next to nothing, and a second one beside it is left alone.
 with Rig("count=2:emmc=128M:link=200K:medium=0") as rig:
     other = rig.serials()[1]
@@ -55,7 +74,7 @@ with Rig("count=2:emmc=128M:link=200K:medium=0") as rig:
                 ["dd", "if=/dev/zero", f"of={rig.module('slow.img')}", "bs=1M", "count=64",
                  "conv=notrunc", f"seek={number}", "status=none"], stderr=subprocess.DEVNULL))
         rig.wait_for("flashing")
-        until("what is buffered is full", lambda: rig.status()["image"]["bytes_in"] > 4 * MIB)
+        until("what is buffered is full", lambda: rig.status()["image"]["bytes_in"] > 4 * MIB, 60)
         slowest = max(answers() for _ in range(50))
         comment(f"slowest answer {slowest * 1000:.1f} ms")
         assert slowest < SLOW, f"{slowest:.2f} s"
