@@ -16,8 +16,11 @@ struct linux_block_watch {
 	 */
 	bool (*is_gone)(void *data, dev_t number, unsigned wait_ms);
 	void *data;
+
+	/* The SCSI device's ioerr_cnt, open for reading; taken over. -1: there is none. */
+	int errors_fd;
 };
 
-/* 0 or -errno as in linux_disk_open. @watch is copied. */
+/* 0 or -errno as in linux_disk_open. @watch is copied; its descriptor is closed on failure, too. */
 int linux_block_open(const char *path, bool writable, const struct linux_block_watch *watch,
 	struct block **ret_block);

@@ -17,6 +17,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
+#define REQUEST_SECTORS "2048" /* 1 MiB, an image's chunk */
+
 struct disk {
 	struct block_identity identity;
 	dev_t number;
@@ -299,10 +301,14 @@ static void raise_limits(const char *syspath)
 	_cleanup_udev_ struct udev *udev = udev_new();
 	_cleanup_device_ struct udev_device *device =
 		udev ? udev_device_new_from_syspath(udev, syspath) : NULL;
-	const char *most =
-		device ? udev_device_get_sysattr_value(device, "queue/max_hw_sectors_kb") : NULL;
-	char copy[32];
+	const char *now, *most;
+	char wanted[] = REQUEST_SECTORS, copy[32];
 
+	/* The SCSI device's limit, 120 KiB for usb-storage at high speed, stands above that of its queue. */
+	now = device ? udev_device_get_sysattr_value(device, "device/max_sectors") : NULL;
+	if (now && strtoul(now, NULL, 10) < strtoul(REQUEST_SECTORS, NULL, 10))
+		udev_device_set_sysattr_value(device, "device/max_sectors", wanted);
+	most = device ? udev_device_get_sysattr_value(device, "queue/max_hw_sectors_kb") : NULL;
 	if (!most)
 		return;
 	snprintf(copy, sizeof(copy), "%s", most);
@@ -344,6 +350,7 @@ int linux_disk_open(struct linux_disks *disks, const char *port, const char *nam
 	struct block **ret_block)
 {
 	_cleanup_free_ char *syspath = NULL;
+	_cleanup_free_ char *errors = NULL;
 	struct linux_block_watch watch = {.is_gone = is_gone, .data = disks};
 	struct disk disk;
 	char path[64];
@@ -356,7 +363,12 @@ int linux_disk_open(struct linux_disks *disks, const char *port, const char *nam
 		return -ENOMEM;
 	if (disk.identity.bytes == 0)
 		return -ENOMEDIUM;
+	if (asprintf(&errors, "%s/device/ioerr_cnt", syspath) < 0) {
+		errors = NULL;
+		return -ENOMEM;
+	}
 	watch.number = disk.number;
+	watch.errors_fd = open(errors, O_RDONLY | O_CLOEXEC);
 	snprintf(path, sizeof(path), "/dev/%s", strrchr(syspath, '/') + 1);
 	r = linux_block_open(path, writable, &watch, ret_block);
 	if (r == 0)
