@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import threading
 
+import kmsg
 import tap
 from gadget import Gadget, detach, port_path
 from medium import Medium
@@ -16,7 +17,7 @@ MODULES = os.environ["VM_MODULES"]
 
 
 class Module:
-    """@disks: media by the module's names for them; VPU: the VPU's firmware, which has one disk and no console."""
+    """@disks: media by the module's names for them, in the order in which it exports them; None: no medium."""
 
     def __init__(self, **disks):
         self.disks = disks or {"mmcblk0": Medium()}
@@ -28,9 +29,9 @@ class Module:
 
 
 class Bus:
-    """with Bus("count=2", Module(), Module()) as bus: ..."""
+    """with Bus("boot=500", Module(), Module()) as bus: ..."""
 
-    def __init__(self, spec="count=1", *modules, shape="true"):
+    def __init__(self, spec="boot=500", *modules, shape="true"):
         self.modules = list(modules) or [Module()]
         self.records = tempfile.mkdtemp(prefix="records-")
         self.log = tempfile.TemporaryFile()
@@ -59,6 +60,7 @@ class Bus:
             for medium in module.disks.values():
                 if medium:
                     medium.free()
+        assert not self.errors, "\n".join(self.errors)
 
     # What the modules do, in their own thread.
 
@@ -80,7 +82,7 @@ class Bus:
         vpu = product == "0001"
         disks = [("RPi-MSD-0001" if vpu else name, medium.device if medium else None)
                  for name, medium in module.disks.items()]
-        module.gadget = Gadget(module.number - 1, vendor, product, serial, disks, console=not vpu)
+        module.gadget = Gadget(vendor, product, serial, disks, console=not vpu)
         module.gadget.attach(module.vhci)
 
     @staticmethod
@@ -118,7 +120,7 @@ class Bus:
     def tail(self):
         self.log.seek(0)
         return "\n".join(["bus: " + ", ".join(self.seen[-8:]), *self.errors, self.log.read().decode(),
-                          *["kernel: " + line for line in tap.kernel.lines[-25:]]])
+                          *["kernel: " + line for line in kmsg.lines[-25:]]])
 
     def kill(self):
         self.process.kill()

@@ -2,6 +2,7 @@
 controllers, whose other end goes to a port of vhci-hcd."""
 
 import errno
+import glob
 import os
 import re
 import shutil
@@ -53,13 +54,24 @@ def is_free(vhci):
     return False
 
 
+def block_device(port, interface=0):
+    """The kernel's name for the disk on that interface."""
+    pattern = f"/sys/bus/usb/devices/{port}:1.{interface}/host*/target*/*/block/*"
+    until(f"{port} has a disk", lambda: glob.glob(pattern))
+    return "/dev/" + os.path.basename(glob.glob(pattern)[0])
+
+
 class Gadget:
     """@disks: pairs of the INQUIRY name and a device (None: no medium in it)."""
 
-    def __init__(self, number, vendor, product, serial, disks, console):
-        self.number = number
-        self.udc = f"usbip-vudc.{number}"
-        self.base = f"{CONFIGFS}/gadget{number}"
+    # Each has a controller of its own: vudc may keep an answer from before its cable was pulled, and give it to the
+    # next host, which takes that for a broken device.
+    count = 0
+
+    def __init__(self, vendor, product, serial, disks, console):
+        self.udc = f"usbip-vudc.{Gadget.count}"
+        self.base = f"{CONFIGFS}/gadget{Gadget.count}"
+        Gadget.count += 1
         self.shell = None
         config = f"{self.base}/configs/c.1"
         for directory in [self.base, f"{self.base}/strings/0x409", config]:

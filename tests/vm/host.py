@@ -1,10 +1,11 @@
 """cm4fs with the machine's real USB and disks, on a mount of its own."""
 
+import errno
 import hashlib
 import os
 import subprocess
+import sys
 import tempfile
-import time
 
 import tap
 from rig import CM4FS, FIRST, Rig, SLOW, until, wait_until_live
@@ -63,6 +64,12 @@ class Host(Rig):
     def wait_for_module(self, serial=FIRST, seconds=30):
         until(f"{serial} has a directory", lambda: os.path.isdir(self.module(serial=serial)), seconds)
 
+    def name_at(self, port, seconds=30):
+        """The name of the directory of whoever sits on that port."""
+        link = self.path("by-port", port)
+        until(f"a module is on port {port}", lambda: os.path.islink(link), seconds)
+        return os.path.basename(os.readlink(link))
+
     def medium(self, serial=FIRST, disk="mmcblk0"):
         raise NotImplementedError("media stand in medium.py here")
 
@@ -79,9 +86,30 @@ class Host(Rig):
         return text
 
 
-class Stopwatch:
-    def __init__(self):
-        self.begin = time.monotonic()
+class Flash:
+    """A writer, whose errno is looked at. It is a process of its own: a child of the rig that inherited its file
+    would have to flush it before it could start, and so wait for the write that it may be needed for."""
 
-    def seconds(self):
-        return time.monotonic() - self.begin
+    WRITER = """
+import errno, sys
+call = "open"
+try:
+    with open(sys.argv[1], "rb") as source, open(sys.argv[2], "wb", buffering=0) as target:
+        call = "write"
+        while block := source.read(1 << 20):
+            target.write(block)
+        call = "close"
+    print("no error in any call")
+except OSError as error:
+    print(errno.errorcode[error.errno], "in", call)
+"""
+
+    def __init__(self, image, path):
+        self.process = subprocess.Popen([sys.executable, "-c", self.WRITER, image, path], text=True,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+    def ends(self, wanted, seconds=60):
+        """@wanted: an errno, 0 for none."""
+        said = self.process.communicate(timeout=seconds * SLOW)[0].strip()
+        name = errno.errorcode.get(wanted, "no error")
+        assert said.startswith(name + " in"), f"{said}, instead of {name}"

@@ -13,7 +13,7 @@ class Medium:
 
     count = 0
 
-    def __init__(self, mib=128):
+    def __init__(self, mib=48):
         handle, self.file = tempfile.mkstemp(prefix="medium-")
         os.ftruncate(handle, mib * MIB)
         os.close(handle)
@@ -31,12 +31,6 @@ class Medium:
         if self.device != self.loop:
             subprocess.run(["dmsetup", "resume", self.name, "--noudevsync"], check=True)
         self.device = f"/dev/mapper/{self.name}"
-
-    def map_with_hole(self, target, start, length):
-        """All of it linear, but for @length sectors from @start, which are of another target."""
-        end = start + length
-        self.map(f"0 {start} linear LOOP 0", f"{start} {length} {target}",
-                 f"{end} {self.sectors - end} linear LOOP {end}")
 
     def size(self):
         return self.sectors * 512
