@@ -70,6 +70,8 @@ static int open_image(struct fs *fs, const struct fs_node *node, struct cm4_imag
 static int open_drop(
 	struct fs *fs, const struct fs_node *node, int flags, struct fs_handle **ret_handle)
 {
+	if ((flags & O_TRUNC) && cm4_image_is_being_written(node->drop.image))
+		return -EBUSY;
 	if (flags & O_TRUNC)
 		cm4_image_restart(node->drop.image);
 	return open_image(fs, node, cm4_image_ref(node->drop.image), flags, ret_handle);

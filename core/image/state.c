@@ -53,6 +53,14 @@ void cm4_image_restart(struct cm4_image *image)
 	image->superseded = false;
 }
 
+bool cm4_image_is_being_written(struct cm4_image *image)
+{
+	LOCKED(&image->lock);
+
+	return image->mode == CM4_IMAGE_FLASH && image->began && image->opens_writable > 0 &&
+	       !image->killed && !image->error;
+}
+
 int cm4_image_rename(struct cm4_image *image, const char *label)
 {
 	LOCKED(&image->lock);

@@ -38,6 +38,12 @@ void cm4_image_close(struct cm4_image *image, bool writable);
 void cm4_image_restart(struct cm4_image *image);
 
 /*
+ * Somebody is in the middle of writing it, and neither dead nor told of a failure: an open with O_TRUNC
+ * would pull the file away under him, and both would believe in what neither wrote.
+ */
+bool cm4_image_is_being_written(struct cm4_image *image);
+
+/*
  * See io.h. The image must be open.
  *
  * FLASH: any error but -EINTR, -EBADMSG and -ESTALE sticks and answers every request until restart.
