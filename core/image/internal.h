@@ -132,12 +132,12 @@ struct cm4_image {
 };
 
 /* image.c, state.c. Lock held. */
-void image_settle(struct cm4_image
-		*image); /* what lasts as long as somebody has it open, ends if nobody has */
+/* What lasts as long as somebody has it open, ends if nobody has. */
+void image_settle(struct cm4_image *image);
 void image_wake(struct cm4_image *image);
-void image_want_locked(
-	struct cm4_image *image);	 /* IDLE becomes WANTED; the caller then calls image_ask */
-void image_ask(struct cm4_image *image); /* lock not held */
+/* IDLE becomes WANTED; the caller then calls image_ask. */
+void image_want_locked(struct cm4_image *image);
+void image_ask(struct cm4_image *image);    /* lock not held */
 void image_forget(struct cm4_image *image); /* the content, as if nothing had been written */
 void image_clock_start(struct cm4_image *image);
 void image_clock_stop(struct cm4_image *image);

@@ -22,12 +22,11 @@
  *	control.c    the verbs of the control file
  *
  * Lock order: fleet->lock, then module->lock, then an image's own lock. None is held across USB, a
- *disk, a callback to the listener, or a completion. The one exception is usb->ops->abort, which
- *does not block.
+ * disk, a callback to the listener, or a completion. The one exception is usb->ops->abort, which
+ * does not block.
  */
 
-/* An image that wants or holds a disk of this module. Guarded by the module's lock; holds a
- * reference. */
+/* An image that wants or holds a disk of this module, with a reference. Guarded by the module's lock. */
 struct claim {
 	struct cm4_image *image;
 	bool writable;
@@ -131,10 +130,10 @@ void admission_refuse(
 void admission_abort(
 	struct cm4_module *module, int error, const char *text); /* every image on a disk */
 bool admission_idle(struct cm4_module *module); /* lock held: no image wants or holds a disk */
-bool admission_writing(
-	struct cm4_module *module); /* lock held: somebody still writes, or means to */
-bool admission_held(struct cm4_module
-		*module); /* lock held: a disk is open for writing, if only to be closed */
+/* Lock held: somebody still writes, or means to. */
+bool admission_writing(struct cm4_module *module);
+/* Lock held: a disk is open for writing, if only to be closed. */
+bool admission_held(struct cm4_module *module);
 struct module_disk *module_find_disk(
 	struct cm4_module *module, const char *name); /* lock held; or NULL */
 

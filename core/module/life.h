@@ -9,16 +9,16 @@
 
 /*
  * The life of a module as one state machine, pure: events in, a new state and things to do out. It
- *knows no thread, clock, bus or disk; the module (module.c) feeds it under its lock and does what
- *it says.
+ * knows no thread, clock, bus or disk; the module (module.c) feeds it under its lock and does what
+ * it says.
  *
  *	rom --boot--> booting --disk here--> ready --image began--> flashing --whole--> done
  *	                 |                     |                     |  `--not whole--> incomplete
  *	                 `------- failed <-----'---------------------'
  *
  * From ready, done, incomplete and failed (its disk still there) a new image leads to flashing
- *again. A module that leaves the bus while it boots is expected back; one that leaves at any other
- *time is gone: it takes its directory along, unless it failed or is incomplete. One whose boot is
+ * again. A module that leaves the bus while it boots is expected back; one that leaves at any other
+ * time is gone: it takes its directory along, unless it failed or is incomplete. One whose boot is
  * given up while it is between two stages is waited for all the same, so that it keeps its name.
  */
 

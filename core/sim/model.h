@@ -38,8 +38,8 @@ struct sim_model {
 	uint32_t serial_upper; /* of the disk's 64 bits; 0: it differs from module to module */
 	bool has_emmc;	       /* soldered on; else a card slot, empty unless a size is given */
 	bool has_console;
-	const struct sim_wish
-		*wishes; /* the second stage's questions, in order; ends with a NULL name */
+	/* The second stage's questions, in order; ends with a NULL name. */
+	const struct sim_wish *wishes;
 };
 
 const struct sim_model *sim_model_find(const char *name); /* NULL: no such model */
