@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # The machine's first program: the host's root, read-only under a layer of memory, and in there guest.py.
-# The kernel's command line has what is to be run: vm.dir= the tests, vm.case= the test.
+# What is to be run stands in two files of the shared directory: dir, the tests; case, the test.
 /bin/busybox --install -s /bin
 mkdir -p /proc /sys /dev /host /layer /new
 mount -t proc proc /proc
@@ -20,19 +20,17 @@ mount -t 9p -o "$nine,ro,cache=loose" modules "$modules"
 mount -t 9p -o "$nine" out /new/mnt/out
 for filesystem in proc sys dev; do mount --move /$filesystem /new/$filesystem; done
 mount -t tmpfs -o mode=755 tmpfs /new/run
-mount -t tmpfs -o size=85%,mode=1777 tmpfs /new/tmp
+# Not over /tmp: the tests may lie there.
+mkdir /new/run/tmp
+mount -t tmpfs -o size=85%,mode=1777 tmpfs /new/run/tmp
 mkdir -p /new/dev/pts /new/dev/shm
 mount -t devpts devpts /new/dev/pts
 mount -t tmpfs tmpfs /new/dev/shm
 
-for word in $(cat /new/proc/cmdline); do
-	case $word in
-	vm.dir=*) dir=${word#*=} ;;
-	vm.case=*) test=${word#*=} ;;
-	esac
-done
+dir=$(cat /new/mnt/out/dir)
+test=$(cat /new/mnt/out/case)
 stty -F /new/dev/ttyS1 raw -echo
-PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
+PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/run/tmp LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
 	chroot /new /usr/bin/python3 "$dir/guest.py" "$test" >/new/dev/ttyS1 2>&1 </new/dev/null
 echo $? >/new/mnt/out/status
 poweroff -f

@@ -86,7 +86,8 @@ with Bus("boot=300", Module(mmcblk0=Medium(24))) as bus:
             device = block_device(module.port)
             is_for_plugdev(device)
             property_is(device, "UDISKS_AUTO", "0")
-            until("udev has done with the partition at the partition", lambda: "UDISKS_AUTO=0" in run("udevadm", "info", device + "1").text)
+            until("udev has done with the partition",
+                  lambda: "UDISKS_AUTO=0" in run("udevadm", "info", device + "1").text)
             same("max_sectors_kb", read(f"/sys/block/{os.path.basename(device)}/queue/max_sectors_kb"), "1024")
 
         @case("the rules give the console to plugdev, and keep ModemManager off")

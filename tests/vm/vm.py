@@ -32,15 +32,17 @@ def skip(reason):
     sys.exit(0)
 
 
-def command(kernel, out, case):
+def command(kernel, out):
     def share(path, tag, *options):
-        return ["-virtfs", ",".join([f"local,path={path},multidevs=remap,mount_tag={tag},security_model=none", *options])]
+        path = path.replace(",", ",,")
+        return ["-virtfs", ",".join([f"local,path={path}", "multidevs=remap", f"mount_tag={tag}",
+                                     "security_model=none", *options])]
 
     return [
         "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "3G",
         "-display", "none", "-no-reboot", "-monitor", "none", "-nodefaults",
         "-kernel", kernel.image, "-initrd", kernel.initramfs,
-        "-append", f"console=ttyS0 loglevel=4 panic=-1 vm.dir={HERE} vm.case={case}",
+        "-append", "console=ttyS0 loglevel=4 panic=-1",
         *share("/", "host", "readonly=on"), *share(kernel.modules, "modules", "readonly=on"),
         *share(out, "out"),
         "-serial", "file:" + os.path.join(out, "console.log"), "-serial", "stdio",
@@ -52,7 +54,11 @@ def run(kernel, out, case):
     with open(os.path.join(out, "environment"), "w") as file:
         file.write(f"CM4FS_SLOW={SLOW}\n")
         file.writelines(f"{name}={os.environ[name]}\n" for name in HANDED_ON if name in os.environ)
-    with subprocess.Popen(command(kernel, out, case), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as machine:
+    # A file each, for the kernel's command line parts at blanks.
+    for name, path in ("dir", HERE), ("case", case):
+        with open(os.path.join(out, name), "w") as file:
+            file.write(path)
+    with subprocess.Popen(command(kernel, out), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as machine:
         timer = threading.Timer(PATIENCE, machine.kill)
         timer.start()
         for line in machine.stdout:
