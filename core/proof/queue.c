@@ -42,7 +42,8 @@ void queue_proved(struct prover *prover, struct piece *piece)
 	if (!piece->forgotten)
 		prover->status.bytes_proved += piece->length;
 	if (piece->doubted)
-		cm4_log(LOG_WARNING, "%s: bytes from %" PRIu64 " on read otherwise only once",
+		cm4_log(LOG_WARNING,
+			"%s: at byte %" PRIu64 " a proof failed once and then went well",
 			prover->disk, piece->offset);
 	drop(prover, piece);
 }

@@ -38,7 +38,8 @@ SEEDS = {
     "noise": READY + ASK * 2 + hashed(6).replace(b"8899", b"88" + NOISE + b"99", 1) + TAKE + NOISE.join(
         bytes([byte]) for byte in hashed(7)[:90]) + hashed(7) + TAKE,
     "wrapped": READY + ASK + b"\r\n".join(bytes([byte]) for byte in hashed(6)) + TAKE,
-    "escapes": b"\x1b]0;title\x07" + b"\x1b[1;32m".join([READY, ASK, hashed(6), TAKE]) + b"\x1bP no end " + b"\x1b[" * 9,
+    "escapes": b"\x1b]0;title\x07" + b"\x1b[1;32m".join([READY, ASK, hashed(6), TAKE])
+               + b"\x1bP no end " + b"\x1b[" * 9,
     "lost": READY + ASK * 4 + ANSWER_TIME + hashed(6) + TAKE + ANSWER_TIME * 2 + hashed(8) + TAKE + ANSWER_TIME * 3,
     "no-hash": READY + ASK + none(6, 2) + none(7, 2) + none(8, 1) + TAKE,
     "mute": HELLO_TIME * 3,

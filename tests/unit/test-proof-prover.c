@@ -1,5 +1,7 @@
 #include "proof-rig.h"
 
+#include "proof/internal.h"
+
 static void the_medium_is_proved_and_the_link_stays_free(void **state)
 {
 	struct rig *rig = rig_new("emmc=64M:link=0:fault=adopt");
@@ -154,6 +156,57 @@ static void no_more_than_the_backlog_is_taken(void **state)
 	rig_free(rig);
 }
 
+/* The thread being held up, its part is played here. */
+static void two_hashes_in_a_row_have_to_differ(void **state)
+{
+	struct rig *rig = rig_new("emmc=16M:link=0:fault=adopt");
+	struct piece *piece;
+
+	rig->held = true;
+	rig_start(rig, PROVER_MEDIUM);
+	assert_int_equal(rig_add(rig, 0, 4096), 0);
+	assert_int_equal(rig_add(rig, 8192, 4096), 0);
+
+	piece = queue_take(rig->prover);
+	queue_differs(rig->prover, piece);
+	assert_int_equal(rig_status(rig).error, 0);
+	assert_int_equal(rig_status(rig).bytes_left, 8192);
+	assert_ptr_equal(queue_take(rig->prover), piece);
+	queue_proved(rig->prover, piece);
+	assert_int_equal(rig_status(rig).bytes_proved, 4096);
+
+	piece = queue_take(rig->prover);
+	queue_differs(rig->prover, piece);
+	assert_ptr_equal(queue_take(rig->prover), piece);
+	queue_differs(rig->prover, piece);
+	assert_int_equal(rig_status(rig).error, -EIO);
+	assert_int_equal(rig_status(rig).error_offset, 8192);
+	rig_free(rig);
+}
+
+static void what_is_forgotten_while_it_is_asked_for_may_differ(void **state)
+{
+	struct rig *rig = rig_new("emmc=16M:link=0:fault=adopt");
+	struct piece *pieces[3];
+
+	rig->held = true;
+	rig_start(rig, PROVER_MEDIUM);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(rig_add(rig, i * 4096, 4096), 0);
+		pieces[i] = queue_take(rig->prover);
+	}
+	assert_int_equal(prover_yield(rig->prover, 0, 3 * 4096), 0);
+	assert_int_equal(rig_status(rig).bytes_left, 0);
+	assert_int_equal(prover_wait(rig->prover, 0), 0);
+	queue_differs(rig->prover, pieces[0]);
+	queue_unreadable(rig->prover, pieces[1], "it is gone");
+	queue_give_back(rig->prover);
+	assert_null(queue_take(rig->prover));
+	assert_int_equal(rig_status(rig).error, 0);
+	assert_int_equal(rig_status(rig).bytes_left, 0);
+	rig_free(rig);
+}
+
 static void what_is_written_again_is_forgotten(void **state)
 {
 	struct rig *rig = rig_new("emmc=16M:link=0:fault=adopt");
@@ -227,6 +280,8 @@ int main(void)
 		cmocka_unit_test(an_intact_cache_hides_from_read_back_what_the_medium_lost),
 		cmocka_unit_test(small_pieces_and_ragged_ends_are_proved),
 		cmocka_unit_test(no_more_than_the_backlog_is_taken),
+		cmocka_unit_test(two_hashes_in_a_row_have_to_differ),
+		cmocka_unit_test(what_is_forgotten_while_it_is_asked_for_may_differ),
 		cmocka_unit_test(what_is_written_again_is_forgotten),
 		cmocka_unit_test(what_reaches_beyond_is_waited_for),
 		cmocka_unit_test(rewriting_under_the_hash_is_no_failure),
