@@ -42,7 +42,7 @@ FOREIGN = {
     r"cmocka": set(),
 }
 
-# The product's own disks and consoles are named by core/linux alone; texts for people may speak of /dev/fuse.
+# The kernel's disks are named by one file; texts for people may speak of /dev/fuse.
 DEVICE = re.compile(r'"[^"\n]*/dev/(?!fuse\b|null\b|zero\b)')
 DEVICE_ROOMS = ("core/linux/", "core/proof/medium", "core/sim/console", "tests/")
 
@@ -150,6 +150,25 @@ def _():
     none([f"{path}:{number}: {line.strip()}" for path in sources("core/", "fs/", "include/")
           if not path.startswith(DEVICE_ROOMS)
           for number, line in enumerate(lines(path), 1) if DEVICE.search(line)])
+
+
+@case("nobody but core/linux/usb.c names libusb")
+def _():
+    none([f"{path}:{number}: {line.strip()}" for path in sources("core/", "fs/", "include/", "tests/")
+          if path != "core/linux/usb.c"
+          for number, line in enumerate(lines(path), 1) if re.search(r"\blibusb_\w", line)])
+
+
+@case("udev understands the rules")
+def _():
+    if not shutil.which("udevadm"):
+        raise Skip("udevadm is not installed")
+    rules = [os.path.join(SOURCE, path) for path in files(".rules")]
+    verified = subprocess.run(["udevadm", "verify", *rules], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True)
+    if "Unknown command verb" in verified.stdout:
+        raise Skip("this udevadm cannot verify rules; that needs systemd 254")
+    assert rules and verified.returncode == 0, verified.stdout
 
 
 @case("nothing sleeps to let something happen; the simulated module alone takes its time")
