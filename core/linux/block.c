@@ -141,7 +141,8 @@ static void block_abort(struct block *base)
 /*
  * udevd looks at a disk again, and has its partition table read, when a writer closes it: and finds it locked and held
  * if it is quick, for the close is told a moment before it has taken effect, and leaves it at that. So the last to
- * close is a descriptor that holds nothing.
+ * close is a descriptor that holds nothing. Where we may, we have the table read ourselves: a udevd that is busy can
+ * miss the one close in the other. It fails harmlessly for a user without the right, and where nothing is to be read.
  */
 static void block_close(struct block *base)
 {
@@ -153,8 +154,10 @@ static void block_close(struct block *base)
 	if (block->writable)
 		plain = open(self, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	close(block->fd);
-	if (plain >= 0)
+	if (plain >= 0) {
+		ioctl(plain, BLKRRPART);
 		close(plain);
+	}
 	if (block->watch.errors_fd >= 0)
 		close(block->watch.errors_fd);
 	free(block);

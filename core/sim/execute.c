@@ -249,6 +249,15 @@ static int spawn(struct sim_job *job, const char *text, size_t length)
 	return 0;
 }
 
+/* The text has no end of its own: a background job's is a copy of just its bytes. */
+static bool is_blank(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (text[i] != ' ' && text[i] != '\t')
+			return false;
+	return true;
+}
+
 int sim_shell_execute(struct sim_job *job, const char *text, size_t length)
 {
 	struct sim_piece piece;
@@ -258,7 +267,7 @@ int sim_shell_execute(struct sim_job *job, const char *text, size_t length)
 
 		if (r == 0 && piece.separator == SIM_SEP_BACKGROUND)
 			r = spawn(job, text, piece.length);
-		else if (r == 0 && strspn(text, " \t") < piece.length)
+		else if (r == 0 && !is_blank(text, piece.length))
 			r = run_and_or(job, text, piece.length);
 		if (r == -EINVAL) {
 			job->status = 2;
