@@ -12,12 +12,12 @@
  */
 #define HEAD_FILE_SIZE (32u << 20)
 
-int head_init(struct head *head)
+int layout_head_init(struct layout_head *head)
 {
 	void *bytes;
 	int r;
 
-	*head = (struct head){.fd = memfd_create("cm4fs-head", MFD_CLOEXEC)};
+	*head = (struct layout_head){.fd = memfd_create("cm4fs-head", MFD_CLOEXEC)};
 	if (head->fd < 0)
 		return -errno;
 	if (ftruncate(head->fd, HEAD_FILE_SIZE) < 0)
@@ -30,15 +30,15 @@ int head_init(struct head *head)
 
 err_close:
 	r = -errno;
-	head_fini(head);
+	layout_head_fini(head);
 	return r;
 }
 
-void head_fini(struct head *head)
+void layout_head_fini(struct layout_head *head)
 {
 	if (head->bytes)
 		munmap(head->bytes, LAYOUT_HEAD);
 	if (head->fd >= 0)
 		close(head->fd);
-	*head = (struct head){.fd = -1};
+	*head = (struct layout_head){.fd = -1};
 }

@@ -41,14 +41,14 @@ void probe_reach(struct probe *probe, uint64_t end, const char *format, ...)
 uint64_t layout_end(uint64_t start, uint64_t count, uint32_t unit);
 
 /* The image's head, and the file it is in. */
-struct head {
+struct layout_head {
 	int fd;
 	uint8_t *bytes; /* LAYOUT_HEAD */
 };
 
 /* A head of zeros. -errno: see layout_probe. */
-int head_init(struct head *head);
-void head_fini(struct head *head); /* also of one whose init failed */
+int layout_head_init(struct layout_head *head);
+void layout_head_fini(struct layout_head *head); /* also of one whose init failed */
 
 /* As far as libblkid can tell. */
 struct signature {
@@ -58,7 +58,7 @@ struct signature {
 };
 
 /* 0, or -ENOMEM or -EIO. */
-int signature_find(const struct head *head, struct signature *ret_signature);
+int signature_find(const struct layout_head *head, struct signature *ret_signature);
 
 /*
  * mbr.c. protective: its one task is to hide a GPT from those who know of none. measure: returns

@@ -81,12 +81,12 @@ int layout_judge(struct probe *probe, const struct signature *signature)
 
 int layout_probe(const struct layout_source *source, struct layout *ret_layout)
 {
-	_cleanup_(head_fini) struct head head = {.fd = -1};
+	_cleanup_(layout_head_fini) struct layout_head head = {.fd = -1};
 	struct probe probe = {.source = source};
 	struct signature signature;
 	int r;
 
-	r = head_init(&head);
+	r = layout_head_init(&head);
 	if (r < 0)
 		return r;
 	if (source->size > 0) {

@@ -13,7 +13,7 @@
  *
  * GPT is not asked for: libblkid also tries the backup at the end, and there is no end yet.
  */
-static int ask(blkid_probe probe, const struct head *head)
+static int ask(blkid_probe probe, const struct layout_head *head)
 {
 	static char dos[] = "dos";
 	char *tables[] = {dos, NULL};
@@ -45,7 +45,7 @@ static void free_probe(blkid_probe *probe)
 	blkid_free_probe(*probe);
 }
 
-int signature_find(const struct head *head, struct signature *ret_signature)
+int signature_find(const struct layout_head *head, struct signature *ret_signature)
 {
 	_cleanup_(free_probe) blkid_probe probe = blkid_new_probe();
 	struct signature signature = {0};
