@@ -12,7 +12,6 @@
  */
 
 #define FORMAT_RAW "raw" /* no decoder yet: bytes go to the disk as they come */
-#define VERIFY_OFF "off" /* ... and nothing is proved */
 
 static json_t *metadata(const struct cm4_status *status)
 {
@@ -47,13 +46,15 @@ static json_t *image(const struct cm4_status *status)
 
 	if (!status->has_image)
 		return json_null();
-	return json_pack("{s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:n, s:n, s:s, s:b}", "name",
+	return json_pack("{s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:n, s:n, s:s, s:s, s:b}", "name",
 		FS_UTF8(image->name), "format", FORMAT_RAW, "bytes_in", (json_int_t)image->bytes_in,
 		"bytes_total",
 		image->bytes_total ? json_integer((json_int_t)image->bytes_total) : json_null(),
-		"bytes_written", (json_int_t)image->bytes_written, "bytes_proved", (json_int_t)0,
-		"bytes_per_second", (json_int_t)image->bytes_per_second, "sha256_dropped",
-		"sha256_raw", "verify", VERIFY_OFF, "whole", image->whole);
+		"bytes_written", (json_int_t)image->bytes_written, "bytes_proved",
+		(json_int_t)image->bytes_proved, "bytes_per_second",
+		(json_int_t)image->bytes_per_second, "sha256_dropped", "sha256_raw", "verify",
+		cm4_verify_to_string(image->verify), "verify_reason",
+		FS_ASCII(image->verify_reason), "whole", image->whole);
 }
 
 static json_t *error(const struct cm4_failure *failure)

@@ -89,6 +89,8 @@ static int open_backend(const struct fs_options *options, struct backend **ret_b
 static int serve(struct fs_options *options, const char *mountpoint, struct fs_daemon *daemon)
 {
 	struct cm4_fleet_config config = {
+		.verify = options->verify,
+		.raw = options->raw,
 		.autoboot = options->autoboot,
 		.ports = (const char *const *)options->ports,
 	};

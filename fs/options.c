@@ -188,8 +188,8 @@ static int take(void *data, const char *arg, int key, struct fuse_args *out)
 		options->simulated = true;
 		return equals ? set_string(&options->simulate, value) : 0;
 	case KEY_VERIFY:
-		return strcmp(value, "off")
-			       ? complain("%s: this version proves nothing; only off", arg)
+		return cm4_verify_from_string(value, &options->verify) < 0
+			       ? complain("%s: it is medium, readback or off", arg)
 			       : 0;
 	case KEY_RECONNECT:
 		return strcmp(value, "0")
@@ -252,6 +252,7 @@ int fs_options_parse(int argc, char **argv, struct fs_options *ret_options)
 	struct fs_options *options = ret_options;
 
 	*options = (struct fs_options){
+		.verify = CM4_VERIFY_MEDIUM,
 		.uid = getuid(),
 		.gid = getgid(),
 		.args = FUSE_ARGS_INIT(argc, argv),
@@ -294,9 +295,11 @@ void fs_options_help(void)
 	      "    --autoboot           boot every module as soon as it appears\n"
 	      "    --port=PATH          only modules on this USB port, or behind this hub; may be "
 	      "repeated\n"
-	      "    --raw                accept images of any kind\n"
-	      "    --verify=off         what is proved before a copy is called good: nothing, in "
-	      "this version\n"
+	      "    --raw                accept what is no disk image, and do not ask it how far it "
+	      "reaches\n"
+	      "    --verify=WHAT        what is proved before a copy is called good: medium (the "
+	      "module reads its\n"
+	      "                         own medium; the default), readback (over USB) or off\n"
 	      "    --reconnect=0        how long a module that drops off is waited for: not at "
 	      "all, in this version\n"
 	      "\n"

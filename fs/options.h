@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include <cm4fs/module.h>
+
 /*
  * The command line. Owned by whoever parsed it; no thread but the composition's.
  */
@@ -13,6 +15,7 @@ struct fs_options {
 	bool simulated;
 	char *simulate; /* the SPEC; NULL: one module */
 	bool autoboot, raw;
+	enum cm4_verify verify;
 	char **ports; /* NULL-terminated; NULL: all */
 	size_t n_ports;
 

@@ -60,7 +60,7 @@ int fs_text_readme(struct fs_text *ret_text)
 		"af04b2da/status.json   the same for programs; status.json beside this file has "
 		"every module\n"
 		"af04b2da/log           what happened to it\n"
-		"af04b2da/control       echo boot, cancel, eject or clear into it\n"
+		"af04b2da/control       echo boot, cancel, eject, verify or clear into it\n"
 		"by-port/               the modules by USB port\n"
 		"\n"
 		"fusermount3 -u on this directory ends it; removing a copied file erases "
@@ -73,6 +73,7 @@ int fs_text_control(struct fs_text *ret_text)
 	return from_string("boot    boot the module until its disk is here\n"
 			   "cancel  stop what is under way\n"
 			   "eject   write everything out and let the disk go: safe to unplug\n"
+			   "verify  prove once more that the disk holds the last image\n"
 			   "clear   forget the failure and the last image\n",
 		ret_text);
 }
@@ -85,6 +86,25 @@ static double progress(const struct cm4_image_status *image)
 	if (image->whole)
 		return 100.0;
 	return percent < 99.9 ? percent : 99.9;
+}
+
+static void proof(FILE *stream, const struct cm4_image_status *image)
+{
+	switch (image->verify) {
+	case CM4_VERIFY_OFF:
+		fprintf(stream, "Image proved: no (verify is off)\n");
+		return;
+	case CM4_VERIFY_READBACK:
+	case CM4_VERIFY_MEDIUM:
+		break;
+	}
+	fprintf(stream, "Image bytes proved: %" PRIu64 "\n", image->bytes_proved);
+	fprintf(stream, "Image proved: %s, %s\n", image->whole ? "yes" : "not all of it",
+		image->verify == CM4_VERIFY_MEDIUM
+			? "by the module's own reading of its medium"
+			: "by reading it back over USB, which shows the module's cache");
+	if (*image->verify_reason)
+		fprintf(stream, "Why not by the medium: %s\n", FS_ASCII(image->verify_reason));
 }
 
 static void image(FILE *stream, const struct cm4_image_status *image)
@@ -101,7 +121,7 @@ static void image(FILE *stream, const struct cm4_image_status *image)
 	fprintf(stream, "Rate: %.1f MiB/s\n", (double)image->bytes_per_second / MIB);
 	fprintf(stream, "Image whole: %s\n", image->whole ? "yes" : "no");
 	fprintf(stream, "Image SHA-256: not computed\n");
-	fprintf(stream, "Image proved: no (verify is off)\n");
+	proof(stream, image);
 	fprintf(stream, "Image started: %s\n", fs_clean_time(&image->started, time));
 	if (image->ended.tv_sec)
 		fprintf(stream, "Image ended: %s\n", fs_clean_time(&image->ended, time));

@@ -59,6 +59,8 @@ static int put(struct cm4_image *image, uint64_t offset, uint64_t end, const uns
 
 	if (image->mode == CM4_IMAGE_FLASH && index == 0) {
 		head_put(image, offset, end, source);
+		if (judge_is_held(image))
+			image_wake(image);
 		return map_written(image, FIRST_BLOCK(offset), END_BLOCK(end));
 	}
 	chunk = chunk_get(&image->pool, index);
@@ -92,6 +94,8 @@ static void changed(struct cm4_image *image)
 	image->whole = false;
 	image->touched = true;
 	image->killed = false;
+	image->judge.refused = false;
+	image->judge.lacking = false;
 }
 
 static void wrote(struct cm4_image *image)
@@ -260,6 +264,7 @@ bool content_fits(struct cm4_image *image, const struct cm4_io *io)
 	case CM4_IO_ZERO: /* never beyond the size */
 	case CM4_IO_SYNC:
 	case CM4_IO_FLUSH:
+	case CM4_IO_VERIFY:
 		break;
 	}
 	if (need <= disk)

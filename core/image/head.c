@@ -55,6 +55,7 @@ int head_hold(struct cm4_image *image)
 		return writer_failed(image, r, "reading the start", 0);
 	}
 	image->head.data = data;
+	image->head.changes++;
 	/* Emptied meanwhile: what was read is not of this image any more. */
 	for (uint64_t block = 0; block < HEAD_BLOCKS; block++)
 		if (mapped[block] && !rangemap_has(&image->data, block))
@@ -65,18 +66,18 @@ int head_hold(struct cm4_image *image)
 int head_wipe(struct cm4_image *image)
 {
 	struct block *block = image->block;
-	uint64_t bytes = head_bytes(image);
-	int r;
+	struct iovec iov[WRITER_ZEROS_IOV];
+	int n = writer_zeros(iov, head_bytes(image)), r;
 
 	pthread_mutex_unlock(&image->lock);
-	r = writer_write_zeros(block, 0, bytes);
+	r = block->ops->writev(block, iov, n, 0);
 	if (r == 0)
 		r = block->ops->sync(block);
 	pthread_mutex_lock(&image->lock);
 	return r < 0 ? writer_failed(image, r, "wiping the start", 0) : writer_verdict(image);
 }
 
-/* [start, end) of the head, on the medium when this returns. */
+/* [start, end) of the head, on the medium and proved when this returns. */
 static int put_down(struct cm4_image *image, uint64_t start, uint64_t end)
 {
 	struct iovec iov = {.iov_base = image->head.data + start, .iov_len = end - start};
@@ -86,14 +87,27 @@ static int put_down(struct cm4_image *image, uint64_t start, uint64_t end)
 	if (start >= end)
 		return 0;
 	pthread_mutex_unlock(&image->lock);
-	r = block->ops->writev(block, &iov, 1, start);
+	r = prove_writev(image, &iov, 1, start);
 	if (r == 0)
 		r = block->ops->sync(block);
 	pthread_mutex_lock(&image->lock);
 	if (r < 0)
 		return writer_failed(image, r, "writing the start", start);
 	image->bytes_written += end - start;
-	return writer_verdict(image);
+	return prove_wait(image);
+}
+
+/* As far as the disk can still be reached. */
+static void take_back(struct cm4_image *image, uint64_t first)
+{
+	struct block *block = image->block;
+	struct iovec iov[WRITER_ZEROS_IOV];
+	int n = writer_zeros(iov, first);
+
+	pthread_mutex_unlock(&image->lock);
+	if (block->ops->writev(block, iov, n, 0) == 0)
+		block->ops->sync(block);
+	pthread_mutex_lock(&image->lock);
 }
 
 int head_commit(struct cm4_image *image)
@@ -108,11 +122,17 @@ int head_commit(struct cm4_image *image)
 	if (r < 0)
 		return writer_failed(image, r, "writing the start", 0);
 	r = put_down(image, first, end);
-	return r < 0 ? r : put_down(image, 0, first);
+	if (r < 0)
+		return r;
+	r = put_down(image, 0, first);
+	if (r < 0)
+		take_back(image, first);
+	return r;
 }
 
 void head_put(struct cm4_image *image, uint64_t offset, uint64_t end, const unsigned char *source)
 {
+	image->head.changes++;
 	if (source)
 		memcpy(image->head.data + offset, source, end - offset);
 	else
@@ -122,8 +142,10 @@ void head_put(struct cm4_image *image, uint64_t offset, uint64_t end, const unsi
 void head_erase(struct cm4_image *image, uint64_t start, uint64_t end)
 {
 	end = min64(end, HEAD_SIZE);
-	if (image->head.data && start < end)
-		memset(image->head.data + start, 0, end - start);
+	if (!image->head.data || start >= end)
+		return;
+	image->head.changes++;
+	memset(image->head.data + start, 0, end - start);
 }
 
 void head_fini(struct cm4_image *image)

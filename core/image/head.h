@@ -22,6 +22,7 @@ struct cm4_image;
 struct head {
 	unsigned char *
 		data; /* HEAD_SIZE, zeros where nothing was written; NULL: it is on the disk, or nowhere */
+	uint64_t changes; /* of data, counted */
 };
 
 /* Has it in memory, from the disk where it is there. */
@@ -30,7 +31,10 @@ int head_hold(struct cm4_image *image);
 /* The disk has no start, and that is on the medium. */
 int head_wipe(struct cm4_image *image);
 
-/* All else is on the medium: now this, its first block last. Nothing may change the content meanwhile. */
+/*
+ * All else is on the medium, and proved: now this, its first block last, each synced and proved. Nothing may change the
+ * content meanwhile. A first block of which that cannot be said is taken away again.
+ */
 int head_commit(struct cm4_image *image);
 
 /* [offset, end) lies within the head, which is held. @source NULL: zeros. */

@@ -14,7 +14,8 @@
 /* The life of an image, and what its owner does with it. */
 
 int image_new(enum cm4_image_mode mode, const char *disk, const char *label,
-	const struct image_owner *owner, struct cm4_image **ret_image)
+	const struct image_owner *owner, const struct image_policy *policy,
+	struct cm4_image **ret_image)
 {
 	struct cm4_image *image = calloc(1, sizeof(*image));
 
@@ -22,6 +23,7 @@ int image_new(enum cm4_image_mode mode, const char *disk, const char *label,
 		return -ENOMEM;
 	image->mode = mode;
 	image->owner = *owner;
+	image->policy = *policy;
 	image->refs = 1;
 	snprintf(image->disk, sizeof(image->disk), "%s", disk);
 	snprintf(image->label, sizeof(image->label), "%s", label);
@@ -31,6 +33,14 @@ int image_new(enum cm4_image_mode mode, const char *disk, const char *label,
 	cond_init(&image->wake);
 	*ret_image = image;
 	return 0;
+}
+
+/* Lock held, or nobody else is left; and no thread runs. What would only serve if it were written on. */
+static void let_memory_go(struct cm4_image *image)
+{
+	chunk_pool_fini(&image->pool);
+	head_fini(image);
+	ledger_clear(&image->prove.ledger);
 }
 
 struct cm4_image *cm4_image_ref(struct cm4_image *image)
@@ -51,7 +61,7 @@ void cm4_image_unref(struct cm4_image *image)
 			return;
 	}
 	image->owner.released(image->owner.data);
-	head_fini(image);
+	let_memory_go(image);
 	rangemap_clear(&image->data);
 	rangemap_clear(&image->known);
 	pthread_cond_destroy(&image->wake);
@@ -141,6 +151,12 @@ void image_fail(struct cm4_image *image, int error, bool say, const char *format
 	image_wake(image);
 }
 
+/* What is held back is nowhere else. */
+bool image_keeps_chunks(const struct cm4_image *image)
+{
+	return judge_is_held(image) && !image->error && !image->superseded && image->size > 0;
+}
+
 static int start_thread(struct cm4_image *image)
 {
 	sigset_t all, before;
@@ -156,9 +172,10 @@ static int start_thread(struct cm4_image *image)
 /* Lock held. The disk is open, or it is not. */
 static int take_disk(struct cm4_image *image, struct block *block, bool writable)
 {
-	int r;
+	int r = 0;
 
-	r = chunk_pool_init(&image->pool, block->bytes);
+	if (!image->pool.memory)
+		r = chunk_pool_init(&image->pool, block->bytes);
 	if (r < 0)
 		return r;
 	image->state = DISK_OPEN;
@@ -210,14 +227,17 @@ void image_refuse(struct cm4_image *image, int error, const char *text)
 	cm4_image_unref(image);
 }
 
-/* Lock held, and given up in between: the block lives as long as somebody is in its abort. */
+/* Lock held, and given up in between: both live as long as somebody is in their abort. */
 static void abort_block(struct cm4_image *image)
 {
 	struct block *block = image->block;
+	struct prover *prover = image->prove.prover;
 
 	image->aborting++;
 	pthread_mutex_unlock(&image->lock);
 	block->ops->abort(block);
+	if (prover)
+		prover_abort(prover);
 	pthread_mutex_lock(&image->lock);
 	image->aborting--;
 	pthread_cond_signal(&image->wake);
@@ -243,6 +263,8 @@ void image_abort(struct cm4_image *image, int error, const char *text)
 			image->state = DISK_IDLE;
 		if (!image->error)
 			image->error = error;
+		if (image->state == DISK_IDLE)
+			let_memory_go(image);
 		image_settle(image);
 	}
 	if (say)
@@ -275,7 +297,16 @@ void image_supersede(struct cm4_image *image)
 	LOCKED(&image->lock);
 
 	image->superseded = true;
+	if (image->state == DISK_IDLE)
+		let_memory_go(image);
 	image_wake(image);
+}
+
+void image_overwrite(struct cm4_image *image)
+{
+	LOCKED(&image->lock);
+
+	image->prove.overwritten = true;
 }
 
 const char *image_disk(const struct cm4_image *image)

@@ -7,6 +7,7 @@
 #include <cm4fs/module.h>
 
 struct block;
+struct console;
 
 /*
  * The core's side of an image: what its owner, the module, does with it. An image knows bytes,
@@ -27,7 +28,8 @@ struct block;
 
 enum image_event {
 	IMAGE_BEGAN, /* the first byte of a flash was admitted, or writing goes on after WHOLE */
-	IMAGE_WHOLE, /* a close() found it whole: all of it is on the medium */
+	IMAGE_VERIFYING, /* all is written but the start, and what is not proved yet is waited for */
+	IMAGE_WHOLE,	 /* a close() found it whole: all of it is on the medium, and proved */
 	IMAGE_INCOMPLETE, /* the last close left it not whole; error and text say why */
 	IMAGE_FAILED, /* an error sticks; error and text say which. The disk is closed at once */
 	IMAGE_CLOSED, /* the disk has been closed: call image_reap */
@@ -47,14 +49,27 @@ struct image_owner {
 	void (*wanted)(void *data, struct cm4_image *image, bool writable);
 	void (*event)(void *data, struct cm4_image *image, enum image_event event, int error,
 		const char *text);
+	/*
+	 * For its proof, while the image's thread runs; on a thread of the proof's, and may block.
+	 * What they give is closed before IMAGE_CLOSED. See prover_source in proof/prover.h.
+	 */
+	int (*open_console)(void *data, struct console **ret_console);
+	int (*open_block)(void *data, const char *disk, struct block **ret_block);
 	/* The image is being freed: drop the reference behind @data. */
 	void (*released)(void *data);
 	void *data;
 };
 
-/* @owner is copied. 0 or -ENOMEM. */
+/* What is asked of a FLASH; of no meaning to a RAW image. */
+struct image_policy {
+	enum cm4_verify verify;
+	bool raw; /* it need be no disk image, and its own word on its size is not asked for */
+};
+
+/* @owner and @policy are copied. 0 or -ENOMEM. */
 int image_new(enum cm4_image_mode mode, const char *disk, const char *label,
-	const struct image_owner *owner, struct cm4_image **ret_image);
+	const struct image_owner *owner, const struct image_policy *policy,
+	struct cm4_image **ret_image);
 
 /*
  * The answers to wanted(). admit takes @block over in every case, and starts the thread; for a RAW
@@ -87,6 +102,9 @@ void image_reap(struct cm4_image *image);
  * until restart. If it has the disk open for reading, it closes it.
  */
 void image_supersede(struct cm4_image *image);
+
+/* The disk was opened for writing by somebody else: what is known of it is known no more. */
+void image_overwrite(struct cm4_image *image);
 
 const char *image_disk(const struct cm4_image *image);
 enum cm4_image_mode image_mode(const struct cm4_image *image);

@@ -5,28 +5,29 @@
 #include "image/chunk.h"
 #include "image/head.h"
 #include "image/image.h"
+#include "image/judge.h"
+#include "image/prove.h"
 #include "image/rangemap.h"
 #include "seam/block.h"
 
 /*
  * The path of a byte:
  *
- *	writer -> [decoder] -> [judge] -> range map -> chunks -> block seam -> [proof] -> commit
+ *	writer -> [decoder] -> range map -> chunks -> judge -> block seam -> proof -> start
  *
  *	request.c  takes a request from whoever asks, answers it or parks it
  *	content.c  the size, the range maps, and the bytes that go into chunks
  *	thread.c   the image's thread: decides what is done next, opens and closes
+ *	judge.c    holds the chunks back until it is known for a disk image; does it end where it says?
  *	writer.c   chunks to the disk, zeros into holes, the sync
+ *	prove.c    has proved what was written; the ledger of it
  *	head.c     the first MiB, which is written last
+ *	finish.c   what a close() does, and the last one
  *	reader.c   the disk to readers, a window ahead
- *	whole.c    is it whole? (pure)
+ *	whole.c    is it whole, as far as its writers' manners tell? (pure)
  *
- * Three places are empty so far. A decoder turns the writer's stream into the image's bytes: it
- * stands in request.c before content_write, and what it makes goes through there. A judge sees the
- * first MiB before the disk is changed: it stands in thread.c before the image is announced, and
- * holds the queue of chunks back. Proof follows a chunk: it stands in writer.c where a run of
- * chunks comes back from the disk, and a flush waits for it before the image is whole; the commit
- * that writes the start of the disk last belongs there too.
+ * One place is empty so far. A decoder turns the writer's stream into the image's bytes: it
+ * stands in request.c before content_write, and what it makes goes through there.
  *
  * Locking: one lock per image. It is never held across the disk, a completion or the owner.
  * Functions that are called with it held say so; those that give it up in between, too. While it is
@@ -74,6 +75,7 @@ struct cm4_image {
 	enum cm4_image_mode mode;
 	char disk[CM4_DISK_MAX];
 	struct image_owner owner;
+	struct image_policy policy;
 
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* the thread waits for work, or for aborts to be through */
@@ -88,10 +90,11 @@ struct cm4_image {
 	struct block *block;
 	pthread_t thread;
 	bool asleep;	   /* the thread waits on wake */
-	unsigned aborting; /* callers in block->ops->abort: the block must live */
+	unsigned aborting; /* callers in an abort of block or prover: these must live */
 	struct chunk_pool pool;
 	struct reader reader;
 	struct head head;
+	struct prove prove;
 	unsigned char *scratch; /* one block, for what a chunk does not cover */
 
 	/* Requests. */
@@ -114,6 +117,7 @@ struct cm4_image {
 	bool killed;	       /* the last word of its writer was its death */
 
 	/* The flash. */
+	struct judge judge;
 	bool began;	 /* said, and neither whole, incomplete nor failed since */
 	bool restart;	 /* emptied since: the next byte begins anew */
 	bool committing; /* all is there, and the start is being written: changes wait */
@@ -139,8 +143,12 @@ void image_wake(struct cm4_image *image);
 void image_want_locked(struct cm4_image *image);
 void image_ask(struct cm4_image *image);    /* lock not held */
 void image_forget(struct cm4_image *image); /* the content, as if nothing had been written */
+bool image_keeps_chunks(const struct cm4_image *image); /* while its disk is closed */
 void image_clock_start(struct cm4_image *image);
 void image_clock_stop(struct cm4_image *image);
+
+/* thread.c. On the image's thread; lock held, given up in between. */
+void image_tell(struct cm4_image *image, enum image_event event, int error, const char *text);
 
 /*
  * Lock held. The error sticks, all parked requests wait for the thread to say it, the disk will be
@@ -187,7 +195,8 @@ bool content_fits(struct cm4_image *image, const struct cm4_io *io);
 void writer_write_run(struct cm4_image *image); /* the next transfer that is queued */
 void writer_write_chunk(
 	struct cm4_image *image, uint64_t index); /* what is not yet written of this MiB */
-int writer_sync(struct cm4_image *image);	  /* all that was taken so far, and on the medium */
+int writer_drain(struct cm4_image *image);	  /* all that was taken so far is on the disk */
+int writer_sync(struct cm4_image *image);	  /* ... and on the medium */
 int writer_fill_holes(
 	struct cm4_image *image); /* zeros where nothing was written, behind the head */
 
@@ -195,8 +204,11 @@ int writer_fill_holes(
 int writer_failed(struct cm4_image *image, int error, const char *what, uint64_t offset);
 int writer_verdict(
 	const struct cm4_image *image); /* 0, or why the image is no longer as its writers think */
-int writer_write_zeros(
-	struct block *block, uint64_t offset, uint64_t bytes); /* lock not held; up to 4 MiB */
+
+/* A vector of zeros, of up to WRITER_ZEROS bytes. Returns its length. */
+#define WRITER_ZEROS	 (4u << 20)
+#define WRITER_ZEROS_IOV 16
+int writer_zeros(struct iovec iov[WRITER_ZEROS_IOV], uint64_t bytes);
 
 /*
  * reader.c. serve: lock held; from the windows; true when all of it is read. @stale: also what is
@@ -213,6 +225,15 @@ int reader_fetch(struct cm4_image *image, const struct cm4_io *io);
 bool reader_may_prefetch(struct cm4_image *image);
 void reader_prefetch(struct cm4_image *image);
 void reader_fini(struct cm4_image *image);
+
+/*
+ * finish.c. On the image's thread; lock held, given up in between. flash: a close() that its writers' manners do not
+ * object to; 0, -EBADMSG or -EINVAL where it may go on, or -errno by which it has failed. verify: see prove_again.
+ * incomplete: nobody has it open any more, and it is not whole.
+ */
+int finish_flash(struct cm4_image *image);
+int finish_verify(struct cm4_image *image);
+void finish_incomplete(struct cm4_image *image);
 
 /* thread.c. */
 void *image_thread(void *data);

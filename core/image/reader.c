@@ -108,6 +108,24 @@ static void copy_map(const struct cm4_image *image, uint64_t start, uint64_t end
 			image->mode == CM4_IMAGE_RAW || rangemap_has(&image->data, block);
 }
 
+/* What is held back is on no disk: it is in the head and in chunks, and all else of it is zeros. */
+static void read_held(struct cm4_image *image, unsigned char *data, uint64_t start, uint64_t end)
+{
+	const struct chunk *chunk = chunk_find(&image->pool, start / CHUNK_SIZE);
+	uint64_t base = start / CHUNK_SIZE * CHUNK_SIZE;
+
+	memset(data, 0, end - start);
+	for (size_t i = 0; chunk && i < chunk->n_extents; i++) {
+		uint64_t from = base + chunk->extents[i].start;
+		uint64_t to = min64(base + chunk->extents[i].end, end);
+
+		if (from < start)
+			from = start;
+		if (from < to)
+			memcpy(data + (from - start), chunk->data + (from - base), to - from);
+	}
+}
+
 /* [start, end) lies within one MiB; both are multiples of blocks, but for the disk's end. */
 static int fill_window(struct cm4_image *image, uint64_t start, uint64_t end)
 {
@@ -121,7 +139,8 @@ static int fill_window(struct cm4_image *image, uint64_t start, uint64_t end)
 		window->data = aligned_alloc(BLOCK_ALIGN, WINDOW_SIZE);
 	if (!window->data)
 		return -ENOMEM;
-	while (image->state == DISK_OPEN && chunk_find(&image->pool, start / CHUNK_SIZE))
+	while (image->state == DISK_OPEN && !judge_is_held(image) &&
+		chunk_find(&image->pool, start / CHUNK_SIZE))
 		writer_write_chunk(image, start / CHUNK_SIZE);
 	if (image->state != DISK_OPEN)
 		return -ECANCELED;
@@ -130,6 +149,8 @@ static int fill_window(struct cm4_image *image, uint64_t start, uint64_t end)
 	window->start = window->end = 0;
 	if (image->head.data && start < HEAD_SIZE) {
 		memcpy(window->data, image->head.data + start, end - start);
+	} else if (judge_is_held(image)) {
+		read_held(image, window->data, start, end);
 	} else {
 		copy_map(image, start, end, mapped);
 		pthread_mutex_unlock(&image->lock);

@@ -13,7 +13,7 @@
 
 bool io_changes(const struct cm4_io *io)
 {
-	return io->kind != CM4_IO_READ;
+	return io->kind != CM4_IO_READ && io->kind != CM4_IO_VERIFY;
 }
 
 bool image_has_changers(const struct cm4_image *image)
@@ -155,6 +155,8 @@ static enum answer answer_flash(struct cm4_image *image, struct cm4_io *io)
 		return answer_sync(image, io);
 	case CM4_IO_FLUSH:
 		return answer_flush(image, io);
+	case CM4_IO_VERIFY:
+		return image->whole ? ANSWER_LATER : ready(io, -EBADMSG);
 	}
 	return ready(io, -EINVAL);
 }
@@ -187,6 +189,8 @@ static enum answer answer_raw(struct cm4_image *image, struct cm4_io *io)
 	case CM4_IO_SYNC:
 	case CM4_IO_FLUSH:
 		return image->change == image->synced ? ready(io, 0) : ANSWER_LATER;
+	case CM4_IO_VERIFY:
+		break;
 	}
 	return ready(io, -EINVAL);
 }

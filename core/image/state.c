@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,9 +29,10 @@ void image_clock_stop(struct cm4_image *image)
 void image_forget(struct cm4_image *image)
 {
 	content_clear(image);
+	judge_forget(image);
+	prove_forget(image);
 	/* What is in flight still reaches the disk; what comes next is written after it. */
-	if (image->state == DISK_OPEN)
-		chunk_erase(&image->pool, 0, UINT64_MAX);
+	chunk_erase(&image->pool, 0, UINT64_MAX);
 	head_erase(image, 0, UINT64_MAX);
 	image->restart = true;
 	image->bytes_in = 0;
@@ -66,6 +68,9 @@ int cm4_image_rename(struct cm4_image *image, const char *label)
 	LOCKED(&image->lock);
 
 	snprintf(image->label, sizeof(image->label), "%s", label);
+	/* A close() that refused it has the last word until the last one has: that comes when nobody waits for it. */
+	if (!image->error && image->judge.refused)
+		return -EINVAL;
 	return image->error;
 }
 
@@ -93,13 +98,24 @@ static uint64_t rate(const struct cm4_image *image)
 	return ns < NS_PER_MS ? 0 : image->bytes_written * 1000 / (ns / NS_PER_MS);
 }
 
+/* As its writer or its own layout has it; 0: nobody knows. */
+static uint64_t bytes_total(const struct cm4_image *image)
+{
+	uint64_t said = image->whole || image->ahead ? image->size : 0;
+	uint64_t reaches = image->judge.layout.reaches;
+
+	if (image->whole || image->policy.raw || said >= reaches || reaches == UINT64_MAX)
+		return said;
+	return reaches < image->size ? image->size : reaches;
+}
+
 void image_status(struct cm4_image *image, struct cm4_image_status *ret_status)
 {
 	LOCKED(&image->lock);
 
 	*ret_status = (struct cm4_image_status){
 		.bytes_in = image->bytes_in,
-		.bytes_total = image->whole || image->ahead ? image->size : 0,
+		.bytes_total = bytes_total(image),
 		.bytes_written = image->bytes_written,
 		.bytes_per_second = rate(image),
 		.whole = image->whole,
@@ -107,4 +123,5 @@ void image_status(struct cm4_image *image, struct cm4_image_status *ret_status)
 		.ended = image->ended,
 	};
 	memcpy(ret_status->name, image->label, sizeof(image->label));
+	prove_status(image, ret_status);
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "image/internal.h"
-#include "image/whole.h"
 
 /*
  * The image's thread. It lives from admit to reap, and everything that touches the disk happens on
@@ -12,8 +11,7 @@
  * order. It looks at what there is to do, does one thing, and looks again.
  */
 
-/* Lock held, given up in between. */
-static void tell(struct cm4_image *image, enum image_event event, int error, const char *text)
+void image_tell(struct cm4_image *image, enum image_event event, int error, const char *text)
 {
 	pthread_mutex_unlock(&image->lock);
 	image->owner.event(image->owner.data, image, event, error, text);
@@ -27,17 +25,22 @@ static void tell_done(struct cm4_image *image, struct cm4_io_list *done)
 	pthread_mutex_lock(&image->lock);
 }
 
-/* The owner hears of it before the disk is changed; nothing is taken from writers before its start is gone. */
+/*
+ * The owner hears of it before the disk is changed; nothing is taken from writers before its start is gone, or before
+ * what they write can be held back.
+ */
 static void announce(struct cm4_image *image)
 {
 	image_clock_start(image);
-	tell(image, IMAGE_BEGAN, 0, NULL);
+	image_tell(image, IMAGE_BEGAN, 0, NULL);
 	if (image->state != DISK_OPEN || head_hold(image) < 0)
 		return;
 	/* Also if no byte follows after all, for its writer may be interrupted: the next close() mends it. */
 	image->whole = false;
 	image->touched = true;
-	if (head_wipe(image) < 0)
+	if (image->policy.raw)
+		image->judge.passed = true;
+	if (image->judge.passed && judge_let_pass(image) < 0)
 		return;
 	image->began = true;
 	image->restart = false;
@@ -61,8 +64,13 @@ static ssize_t run_read(struct cm4_image *image, struct cm4_io *io)
 static ssize_t run_sync(struct cm4_image *image)
 {
 	uint64_t change = image->change;
-	int r = writer_sync(image);
+	int r = 0;
 
+	/* Held back, it is in memory until its close says what it is; so is the start of any image. */
+	if (judge_is_held(image))
+		r = judge_look(image, false);
+	if (r == 0 && !judge_is_held(image))
+		r = writer_sync(image);
 	if (r == 0 && image->change == change) {
 		image->synced_by_writer = true;
 		image->touched = true;
@@ -70,28 +78,32 @@ static ssize_t run_sync(struct cm4_image *image)
 	return r;
 }
 
-/* The image was judged whole. What its writers do in the meantime, their own close() will judge. */
-static ssize_t run_flush(struct cm4_image *image)
+static ssize_t run(struct cm4_image *image, struct cm4_io *io)
 {
-	uint64_t change = image->change;
-	int r = 0;
+	bool flash = image->mode == CM4_IMAGE_FLASH;
 
-	if (image->mode == CM4_IMAGE_FLASH)
-		r = writer_fill_holes(image);
-	if (r == 0)
-		r = writer_sync(image);
-	if (r < 0 || image->mode == CM4_IMAGE_RAW || image->change != change)
-		return r;
-	image->committing = true;
-	r = head_commit(image);
-	image->committing = false;
-	if (r < 0 || image->change != change)
-		return r;
-	image->whole = true;
-	image->began = false;
-	image_clock_stop(image);
-	tell(image, IMAGE_WHOLE, 0, NULL);
-	return 0;
+	switch (io->kind) {
+	case CM4_IO_READ:
+		return run_read(image, io);
+	case CM4_IO_SYNC:
+		return flash ? run_sync(image) : writer_sync(image);
+	case CM4_IO_FLUSH:
+		return flash ? finish_flash(image) : writer_sync(image);
+	case CM4_IO_VERIFY:
+		return finish_verify(image);
+	case CM4_IO_WRITE:
+	case CM4_IO_TRUNCATE:
+	case CM4_IO_ZERO:
+	case CM4_IO_ALLOCATE:
+		break; /* never run: they are answered when there is room */
+	}
+	return -EINVAL;
+}
+
+static bool is_run(const struct cm4_io *io)
+{
+	return io->kind == CM4_IO_READ || io->kind == CM4_IO_SYNC || io->kind == CM4_IO_FLUSH ||
+	       io->kind == CM4_IO_VERIFY;
 }
 
 /*
@@ -100,18 +112,12 @@ static ssize_t run_flush(struct cm4_image *image)
 static void run_request(struct cm4_image *image, struct cm4_io *io)
 {
 	struct cm4_io_list done = TAILQ_HEAD_INITIALIZER(done);
-	ssize_t result = 0;
+	ssize_t result;
 
 	TAILQ_REMOVE(&image->parked, io, link);
 	io->place = IO_RUNNING;
 	image->running = io;
-	if (io->kind == CM4_IO_READ)
-		result = run_read(image, io);
-	else if (io->kind == CM4_IO_SYNC)
-		result = run_sync(image);
-	else
-		result = run_flush(image);
-
+	result = run(image, io);
 	if (image->running != io)
 		return;
 	image->running = NULL;
@@ -139,24 +145,20 @@ static bool must_leave(const struct cm4_image *image)
 	return !first && image->opens == 0;
 }
 
+/* What was written before an image goes on another day is proved today: its proof ends with the disk's closing. */
 static void leave(struct cm4_image *image)
 {
-	if (image->change != image->synced) {
-		writer_sync(image);
+	if (!judge_is_held(image) && image->change != image->synced) {
+		if (writer_sync(image) == 0)
+			prove_wait(image);
 		/* It may have failed; or somebody has come back meanwhile. */
 		if (image->state != DISK_OPEN || !must_leave(image))
 			return;
 	}
-	image->state = DISK_CLOSING;
-	if (image->began) {
-		struct whole_facts facts;
-
-		content_facts(image, &facts);
-		whole_explain(whole_judge(&facts), &facts, image->text, sizeof(image->text));
-		image->say_incomplete = true;
-		image->began = false;
-		image_clock_stop(image);
-	}
+	if (image->began)
+		finish_incomplete(image);
+	else
+		image->state = DISK_CLOSING;
 	image_settle(image);
 }
 
@@ -177,6 +179,7 @@ static bool must_announce(const struct cm4_image *image, const struct cm4_io *io
 static void work(struct cm4_image *image)
 {
 	struct cm4_io_list done = TAILQ_HEAD_INITIALIZER(done);
+	bool held = judge_is_held(image);
 	struct cm4_io *first;
 
 	request_advance(image, &done);
@@ -192,10 +195,13 @@ static void work(struct cm4_image *image)
 		leave(image);
 	else if (first && must_announce(image, first))
 		announce(image);
-	else if (first && (first->kind == CM4_IO_READ || first->kind == CM4_IO_SYNC ||
-				  first->kind == CM4_IO_FLUSH))
+	else if (judge_is_due(image))
+		judge_look(image, false);
+	else if (first && is_run(first))
 		run_request(image, first);
-	else if (!TAILQ_EMPTY(&image->pool.queued))
+	else if (held && first)
+		judge_look(image, true); /* memory is full */
+	else if (!held && !TAILQ_EMPTY(&image->pool.queued))
 		writer_write_run(image);
 	else if (first)
 		chunk_queue_oldest(&image->pool); /* it waits for room */
@@ -212,11 +218,13 @@ static void close_disk(struct cm4_image *image)
 
 	while (image->aborting)
 		pthread_cond_wait(&image->wake, &image->lock);
+	prove_end(image);
 	pthread_mutex_unlock(&image->lock);
 	block->ops->close(block);
 	pthread_mutex_lock(&image->lock);
 	image->block = NULL;
-	chunk_pool_fini(&image->pool);
+	if (!image_keeps_chunks(image))
+		chunk_pool_fini(&image->pool);
 	reader_fini(image);
 	free(image->scratch);
 	image->scratch = NULL;
@@ -230,7 +238,7 @@ static void end(struct cm4_image *image)
 
 	snprintf(text, sizeof(text), "%s", image->text);
 	if (image->say_failed)
-		tell(image, IMAGE_FAILED, image->said_error, text);
+		image_tell(image, IMAGE_FAILED, image->said_error, text);
 	image->say_failed = false;
 	{
 		struct cm4_io *io;
@@ -245,9 +253,9 @@ static void end(struct cm4_image *image)
 	if (image->whole || image->error || image->superseded || image->size == 0)
 		head_fini(image);
 	if (image->say_incomplete)
-		tell(image, IMAGE_INCOMPLETE, -EBADMSG, text);
+		image_tell(image, IMAGE_INCOMPLETE, -EBADMSG, text);
 	image->say_incomplete = false;
-	tell(image, IMAGE_CLOSED, 0, NULL);
+	image_tell(image, IMAGE_CLOSED, 0, NULL);
 }
 
 void *image_thread(void *data)

@@ -11,12 +11,10 @@
  * Bytes to the disk: chunks, zeros where nothing was written, and the sync. All on the image's
  * thread.
  *
- * A chunk in flight belongs to the thread, so its transfer needs no lock. Proof will look at it
- * between the transfer and the release.
+ * A chunk in flight belongs to the thread, so its transfer needs no lock, nor does its hash.
  */
 
-#define ZEROS_SIZE (256u << 10)
-#define ZEROS_RUN  16 /* as much as CHUNK_RUN chunks */
+#define ZEROS_SIZE (WRITER_ZEROS / WRITER_ZEROS_IOV)
 
 /* Never written to, so that it takes no memory but the kernel's page of zeros. */
 static unsigned char zeros[ZEROS_SIZE] __attribute__((aligned(BLOCK_ALIGN)));
@@ -25,8 +23,13 @@ static unsigned char zeros[ZEROS_SIZE] __attribute__((aligned(BLOCK_ALIGN)));
 static void disk_failed(struct cm4_image *image, int error, const char *what, uint64_t offset)
 {
 	if (image->mode == CM4_IMAGE_FLASH) {
-		image_fail(image, error, true, "%s at byte %" PRIu64 " failed: %s", what, offset,
-			strerrordesc_np(-error));
+		char text[sizeof(image->text)];
+
+		if (prove_explains(image, error, text, sizeof(text)))
+			image_fail(image, error, true, "%s", text);
+		else
+			image_fail(image, error, true, "%s at byte %" PRIu64 " failed: %s", what,
+				offset, strerrordesc_np(-error));
 		return;
 	}
 	if (image->state == DISK_OPEN && !image->error) {
@@ -59,7 +62,6 @@ static int complete_block(struct cm4_image *image, struct chunk *chunk, uint32_t
 /* Lock not held. The bytes it has, each run of blocks by a transfer. */
 static int write_pieces(struct cm4_image *image, struct chunk *chunk, uint64_t *ret_bytes)
 {
-	struct block *block = image->block;
 	uint32_t start, end = 0;
 	int r;
 
@@ -71,7 +73,7 @@ static int write_pieces(struct cm4_image *image, struct chunk *chunk, uint64_t *
 			if (r < 0)
 				return r;
 		}
-		r = block->ops->writev(block, &iov, 1, chunk->index * CHUNK_SIZE + start);
+		r = prove_writev(image, &iov, 1, chunk->index * CHUNK_SIZE + start);
 		if (r < 0)
 			return r;
 		*ret_bytes += end - start;
@@ -90,7 +92,7 @@ static int write_full(struct cm4_image *image, struct chunk *run[], size_t n, ui
 		iov[i] = (struct iovec){.iov_base = run[i]->data, .iov_len = run[i]->limit};
 		bytes += run[i]->limit;
 	}
-	r = image->block->ops->writev(image->block, iov, (int)n, run[0]->index * CHUNK_SIZE);
+	r = prove_writev(image, iov, (int)n, run[0]->index * CHUNK_SIZE);
 	if (r == 0)
 		*ret_bytes = bytes;
 	return r;
@@ -149,7 +151,7 @@ int writer_verdict(const struct cm4_image *image)
 }
 
 /* Up to what is queued last now: what writers add meanwhile is not waited for. */
-static void drain(struct cm4_image *image)
+int writer_drain(struct cm4_image *image)
 {
 	const struct chunk *first;
 	uint64_t last;
@@ -159,6 +161,7 @@ static void drain(struct cm4_image *image)
 	while (image->state == DISK_OPEN && (first = TAILQ_FIRST(&image->pool.queued)) != NULL &&
 		first->turn <= last)
 		writer_write_run(image);
+	return writer_verdict(image);
 }
 
 int writer_sync(struct cm4_image *image)
@@ -167,7 +170,7 @@ int writer_sync(struct cm4_image *image)
 	uint64_t change = image->change;
 	int r;
 
-	drain(image);
+	writer_drain(image);
 	if (image->state != DISK_OPEN)
 		return writer_verdict(image);
 
@@ -182,9 +185,8 @@ int writer_sync(struct cm4_image *image)
 	return r;
 }
 
-int writer_write_zeros(struct block *block, uint64_t offset, uint64_t bytes)
+int writer_zeros(struct iovec iov[WRITER_ZEROS_IOV], uint64_t bytes)
 {
-	struct iovec iov[ZEROS_RUN];
 	int n = 0;
 
 	for (uint64_t at = 0; at < bytes; at += ZEROS_SIZE) {
@@ -193,19 +195,20 @@ int writer_write_zeros(struct block *block, uint64_t offset, uint64_t bytes)
 		iov[n++] = (struct iovec){
 			.iov_base = zeros, .iov_len = left < ZEROS_SIZE ? left : ZEROS_SIZE};
 	}
-	return block->ops->writev(block, iov, n, offset);
+	return n;
 }
 
 int writer_fill_holes(struct cm4_image *image)
 {
-	const uint64_t most = (uint64_t)ZEROS_RUN * ZEROS_SIZE / RANGEMAP_BLOCK;
+	const uint64_t most = WRITER_ZEROS / RANGEMAP_BLOCK;
 	struct block *block = image->block;
 	uint64_t first, end = HEAD_BLOCKS;
 
 	while (image->state == DISK_OPEN && end < END_BLOCK(image->size) &&
 		rangemap_next_run(&image->data, end, END_BLOCK(image->size), false, &first, &end)) {
 		uint64_t offset = first * RANGEMAP_BLOCK, stop;
-		int r;
+		struct iovec iov[WRITER_ZEROS_IOV];
+		int n, r;
 
 		if (end - first > most)
 			end = first + most;
@@ -219,8 +222,9 @@ int writer_fill_holes(struct cm4_image *image)
 		if (r == 0)
 			r = rangemap_add(&image->known, first, end);
 		if (r == 0) {
+			n = writer_zeros(iov, stop - offset);
 			pthread_mutex_unlock(&image->lock);
-			r = writer_write_zeros(block, offset, stop - offset);
+			r = prove_writev(image, iov, n, offset);
 			pthread_mutex_lock(&image->lock);
 		}
 		if (r < 0)

@@ -127,6 +127,21 @@ static void make_current(struct cm4_module *module, struct cm4_image *image)
 	fleet_changed(module->fleet, module, CM4_CHANGE_IMAGE);
 }
 
+/* The raw disk is going to be written: what was proved of the image on it says nothing any more. */
+static void overwrite_current(struct cm4_module *module, struct cm4_image *raw)
+{
+	struct cm4_image *image = NULL;
+
+	{
+		LOCKED(&module->lock);
+		if (module->image && strcmp(image_disk(module->image), image_disk(raw)) == 0)
+			image = cm4_image_ref(module->image);
+	}
+	if (image)
+		image_overwrite(image);
+	cm4_image_unref(image);
+}
+
 static void drop_claim(struct cm4_module *module, struct cm4_image *image)
 {
 	struct claim *claim;
@@ -159,6 +174,8 @@ static void admit(struct cm4_module *module, struct cm4_image *image, bool writa
 
 	if (writable && image_mode(image) == CM4_IMAGE_FLASH)
 		make_current(module, image);
+	else if (writable)
+		overwrite_current(module, image);
 	r = image_admit(image, block, writable);
 	if (r >= 0)
 		return;
@@ -349,6 +366,9 @@ static void on_event(
 		if (flash)
 			module_feed(module, LIFE_IMAGE_BEGAN, 0, NULL);
 		break;
+	case IMAGE_VERIFYING:
+		module_feed(module, LIFE_IMAGE_VERIFYING, 0, NULL);
+		break;
 	case IMAGE_WHOLE:
 		if (flash)
 			module_feed(module, LIFE_IMAGE_WHOLE, 0, NULL);
@@ -365,6 +385,22 @@ static void on_event(
 	}
 }
 
+static int on_open_console(void *data, struct console **ret_console)
+{
+	struct cm4_module *module = data;
+	struct backend *backend = fleet_config(module->fleet)->backend;
+
+	return backend->ops->open_console(backend, module->port, ret_console);
+}
+
+static int on_open_block(void *data, const char *disk, struct block **ret_block)
+{
+	struct cm4_module *module = data;
+	struct backend *backend = fleet_config(module->fleet)->backend;
+
+	return backend->ops->open_block(backend, module->port, disk, false, ret_block);
+}
+
 static void on_released(void *data)
 {
 	cm4_module_unref(data);
@@ -376,10 +412,16 @@ static int new_image(struct cm4_module *module, enum cm4_image_mode mode, const 
 	struct image_owner owner = {
 		.wanted = on_wanted,
 		.event = on_event,
+		.open_console = on_open_console,
+		.open_block = on_open_block,
 		.released = on_released,
 		.data = cm4_module_ref(module),
 	};
-	int r = image_new(mode, disk, label, &owner, ret_image);
+	struct image_policy policy = {
+		.verify = fleet_config(module->fleet)->verify,
+		.raw = fleet_config(module->fleet)->raw,
+	};
+	int r = image_new(mode, disk, label, &owner, &policy, ret_image);
 
 	if (r < 0)
 		cm4_module_unref(module);

@@ -19,6 +19,7 @@ static const struct {
 	{"boot", CM4_VERB_BOOT},
 	{"cancel", CM4_VERB_CANCEL},
 	{"eject", CM4_VERB_EJECT},
+	{"verify", CM4_VERB_VERIFY},
 	{"clear", CM4_VERB_CLEAR},
 };
 
@@ -166,6 +167,56 @@ static void eject(struct cm4_module *module, void (*done)(void *, int), void *da
 		done(data, r);
 }
 
+/* One who waits for a proof: it is a request to the image. */
+struct verification {
+	struct cm4_io io;
+	struct cm4_image *image;
+	void (*done)(void *data, int result);
+	void *data;
+};
+
+static void verified(struct cm4_io *io, ssize_t result)
+{
+	struct verification *verification = (struct verification *)io;
+
+	cm4_image_close(verification->image, false);
+	cm4_image_unref(verification->image);
+	verification->done(verification->data, (int)result);
+	free(verification);
+}
+
+/* With a reference. 0 or -errno. */
+static int find_verifiable(struct cm4_module *module, struct cm4_image **ret_image)
+{
+	LOCKED(&module->lock);
+
+	if (module->life.gone)
+		return -ENODEV;
+	if (module->life.state == CM4_STATE_BOOTING || admission_writing(module))
+		return -EBUSY;
+	if (!module->image)
+		return -ENODATA;
+	*ret_image = cm4_image_ref(module->image);
+	return 0;
+}
+
+static void verify(struct cm4_module *module, void (*done)(void *, int), void *data)
+{
+	struct verification *verification = calloc(1, sizeof(*verification));
+	int r = verification ? find_verifiable(module, &verification->image) : -ENOMEM;
+
+	if (r < 0) {
+		free(verification);
+		done(data, r);
+		return;
+	}
+	verification->io = (struct cm4_io){.kind = CM4_IO_VERIFY, .complete = verified};
+	verification->done = done;
+	verification->data = data;
+	cm4_image_open(verification->image, false);
+	cm4_image_submit(verification->image, &verification->io);
+}
+
 static int clear(struct cm4_module *module)
 {
 	struct cm4_image *image;
@@ -207,6 +258,9 @@ void cm4_module_control(struct cm4_module *module, enum cm4_verb verb,
 		return;
 	case CM4_VERB_EJECT:
 		eject(module, done, data);
+		return;
+	case CM4_VERB_VERIFY:
+		verify(module, done, data);
 		return;
 	case CM4_VERB_CLEAR:
 		done(data, clear(module));

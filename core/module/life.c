@@ -224,6 +224,7 @@ static struct effect handle_rom(struct life *life, enum life_event event, int er
 		give_up_absent(life, &effect);
 		break;
 	case LIFE_IMAGE_BEGAN:
+	case LIFE_IMAGE_VERIFYING:
 	case LIFE_IMAGE_WHOLE:
 	case LIFE_IMAGE_INCOMPLETE:
 	case LIFE_CANCEL:
@@ -284,6 +285,7 @@ static struct effect handle_booting(struct life *life, enum life_event event, in
 		break;
 	case LIFE_BOOT:
 	case LIFE_IMAGE_BEGAN:
+	case LIFE_IMAGE_VERIFYING:
 	case LIFE_IMAGE_WHOLE:
 	case LIFE_IMAGE_INCOMPLETE:
 	case LIFE_CLEAR:
@@ -308,6 +310,13 @@ static struct effect handle_flashing(struct life *life, enum life_event event, i
 		life->disk_here = false;
 		fail(life, &effect, FAILURE_GONE, 0);
 		effect.actions |= LIFE_DO_ABORT;
+		break;
+	case LIFE_IMAGE_BEGAN:
+		/* Somebody writes on, though all seemed to be there. */
+		life->state = CM4_STATE_FLASHING;
+		break;
+	case LIFE_IMAGE_VERIFYING:
+		life->state = CM4_STATE_VERIFYING;
 		break;
 	case LIFE_IMAGE_WHOLE:
 		become(life, &effect, CM4_STATE_DONE);
@@ -336,7 +345,6 @@ static struct effect handle_flashing(struct life *life, enum life_event event, i
 	case LIFE_USB_OTHER:
 	case LIFE_DISK_EMPTY:
 	case LIFE_TIMEOUT:
-	case LIFE_IMAGE_BEGAN:
 	case LIFE_CLEAR:
 	case LIFE_EVENT_N:
 		break;
@@ -399,6 +407,11 @@ static struct effect handle_idle(struct life *life, enum life_event event, int e
 		break;
 	case LIFE_IMAGE_BEGAN:
 		become(life, &effect, CM4_STATE_FLASHING);
+		break;
+	case LIFE_IMAGE_VERIFYING:
+		/* The verb: what was done is looked at once more. */
+		if (life->state == CM4_STATE_DONE)
+			become(life, &effect, CM4_STATE_VERIFYING);
 		break;
 	case LIFE_IMAGE_INCOMPLETE:
 		stop_short(life, &effect, error);

@@ -12,7 +12,7 @@
  * knows no thread, clock, bus or disk; the module (module.c) feeds it under its lock and does what
  * it says.
  *
- *	rom --boot--> booting --disk here--> ready --image began--> flashing --whole--> done
+ *	rom --boot--> booting --disk here--> ready --image began--> flashing --> verifying --whole--> done
  *	                 |                     |                     |  `--not whole--> incomplete
  *	                 `------- failed <-----'---------------------'
  *
@@ -42,6 +42,7 @@ enum life_event {
 
 	/* What an image on this module's disk reports. */
 	LIFE_IMAGE_BEGAN,
+	LIFE_IMAGE_VERIFYING,
 	LIFE_IMAGE_WHOLE,
 	LIFE_IMAGE_INCOMPLETE, /* with an error, negative */
 	LIFE_IMAGE_FAILED,     /* with an error, negative */

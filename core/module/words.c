@@ -1,3 +1,6 @@
+#include <errno.h>
+#include <string.h>
+
 #include <cm4fs/module.h>
 
 #include "module/life.h"
@@ -65,6 +68,30 @@ const char *cm4_blame_to_string(enum cm4_blame blame)
 	return "";
 }
 
+const char *cm4_verify_to_string(enum cm4_verify verify)
+{
+	switch (verify) {
+	case CM4_VERIFY_OFF:
+		return "off";
+	case CM4_VERIFY_READBACK:
+		return "readback";
+	case CM4_VERIFY_MEDIUM:
+		return "medium";
+	}
+	return "";
+}
+
+int cm4_verify_from_string(const char *word, enum cm4_verify *ret_verify)
+{
+	for (enum cm4_verify verify = CM4_VERIFY_OFF; verify <= CM4_VERIFY_MEDIUM; verify++) {
+		if (strcmp(word, cm4_verify_to_string(verify)) == 0) {
+			*ret_verify = verify;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 const char *life_event_to_string(enum life_event event)
 {
 	static const char *const names[LIFE_EVENT_N] = {
@@ -81,6 +108,7 @@ const char *life_event_to_string(enum life_event event)
 		[LIFE_BOOT] = "boot",
 		[LIFE_TIMEOUT] = "timeout",
 		[LIFE_IMAGE_BEGAN] = "image-began",
+		[LIFE_IMAGE_VERIFYING] = "image-verifying",
 		[LIFE_IMAGE_WHOLE] = "image-whole",
 		[LIFE_IMAGE_INCOMPLETE] = "image-incomplete",
 		[LIFE_IMAGE_FAILED] = "image-failed",

@@ -25,6 +25,8 @@ enum cm4_change {
 struct cm4_fleet_config {
 	struct backend *backend; /* borrowed: outlives the fleet */
 	struct payload *payload; /* borrowed; NULL: no boot files on this host */
+	enum cm4_verify verify;
+	bool raw; /* images need not be disk images */
 	bool autoboot;
 	const char *const *ports; /* NULL-terminated prefixes; NULL: every port */
 

@@ -46,8 +46,9 @@ bool cm4_image_is_being_written(struct cm4_image *image);
 /*
  * See io.h. The image must be open.
  *
- * FLASH: any error but -EINTR, -EBADMSG and -ESTALE sticks and answers every request until restart.
- * -EBADMSG of a FLUSH means that the image is not whole; writing may go on. -ESTALE: it was
+ * FLASH: any error but -EINTR, -EBADMSG and -ESTALE sticks and answers every request until restart, and so does
+ * -EINVAL but that of a FLUSH. -EBADMSG of a FLUSH means that the image is not whole, -EINVAL that what there is so far
+ * is no disk image; writing may go on, and the last close makes it incomplete or failed. -ESTALE: it was
  * superseded. -ENOSPC as soon as a size beyond the disk's is known. RAW: a WRITE across the disk's
  * end is short, behind it -ENOSPC; TRUNCATE to another size and ZERO behind the end are -EINVAL,
  * and change nothing. What a write meets later, WRITE, SYNC and FLUSH repeat till all closed.

@@ -26,6 +26,7 @@ enum cm4_io_kind {
 	CM4_IO_ALLOCATE, /* offset, length: the size becomes at least offset + length */
 	CM4_IO_SYNC,	 /* everything taken so far is on the medium when this completes */
 	CM4_IO_FLUSH,	 /* one close(): as SYNC, and the image is whole, or this says why not */
+	CM4_IO_VERIFY,	 /* a whole image: the disk holds it still, or this says that it does not */
 };
 
 struct cm4_io {

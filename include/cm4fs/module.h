@@ -71,12 +71,26 @@ struct cm4_disk_status {
 	uint64_t bytes; /* 0: no medium */
 };
 
+/* What is proved of an image before it is called good. */
+enum cm4_verify {
+	CM4_VERIFY_OFF,	     /* nothing */
+	CM4_VERIFY_READBACK, /* every byte is read back over USB: that proves the link and the host */
+	CM4_VERIFY_MEDIUM, /* the module itself reads its medium and hashes it; readback where it cannot */
+};
+
+/* The words of the interface: off, readback, medium. from: 0 or -EINVAL. */
+const char *cm4_verify_to_string(enum cm4_verify verify);
+int cm4_verify_from_string(const char *word, enum cm4_verify *ret_verify);
+
 struct cm4_image_status {
 	char name[CM4_LABEL_MAX];
 	uint64_t bytes_in;	   /* taken from the writer */
 	uint64_t bytes_total;	   /* 0: not known */
 	uint64_t bytes_written;	   /* given to the disk, zeros included */
+	uint64_t bytes_proved;	   /* of those; what is written again counts again in both */
 	uint64_t bytes_per_second; /* of bytes_written, over the flash so far */
+	enum cm4_verify verify;	   /* how it is proved, or is going to be */
+	char verify_reason[160];   /* why by readback although medium was asked for; else "" */
 	bool whole;
 	struct timespec started, ended; /* CLOCK_REALTIME; ended is 0 while it goes on */
 };
@@ -136,7 +150,13 @@ int cm4_module_raw(struct cm4_module *module, const char *disk, struct cm4_image
  * A verb of the control file. @done is called once, from any thread, perhaps before this returns, with
  * what came of it: 0 or -errno (EINVAL: no such verb; ENODEV: the module left; else the verb's own error).
  */
-enum cm4_verb { CM4_VERB_BOOT, CM4_VERB_CANCEL, CM4_VERB_EJECT, CM4_VERB_CLEAR };
+enum cm4_verb {
+	CM4_VERB_BOOT,
+	CM4_VERB_CANCEL,
+	CM4_VERB_EJECT,
+	CM4_VERB_VERIFY, /* ENODATA: nothing to prove it by; EBUSY; EBADMSG: it is not whole; ESTALE: overwritten */
+	CM4_VERB_CLEAR,
+};
 
 int cm4_verb_from_string(const char *word, enum cm4_verb *ret_verb); /* 0 or -EINVAL */
 const char *cm4_verb_to_string(enum cm4_verb verb);

@@ -147,7 +147,7 @@ def memory():
 
 def latency():
     """What others wait for while 64 writers are blocked."""
-    with Rig("count=2:emmc=256M:link=200K:medium=0") as rig:
+    with Rig("count=2:emmc=256M:link=200K:medium=0", "--raw") as rig:
         other = rig.serials()[1]
         asks = {
             "ls of the root": lambda: os.listdir(rig.mnt),

@@ -12,10 +12,12 @@ import contextlib
 import errno
 import json
 import os
+import random
 import re
 import select
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -248,6 +250,12 @@ def contains(what, text, pattern):
 
 
 # Images -----------------------------------------------------------------------------------------------
+
+
+def disk_image(size, seed=0):
+    """The bytes of the least that is a disk image: a partition table with one partition, to the end; noise in it."""
+    entry = struct.pack("<B3sB3sII", 0, b"", 0x83, b"", 1, size // 512 - 1)
+    return bytes(446) + entry + bytes(48) + b"\x55\xaa" + random.Random(seed).randbytes(size - 512)
 
 
 def make_image(path, mib, tail=0):

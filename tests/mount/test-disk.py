@@ -132,8 +132,8 @@ with Rig(FAST) as rig:
 
     @case("writing to it while an image is flashed is EBUSY")
     def _():
-        with open(rig.module("new.img"), "wb", buffering=0) as file:
-            file.write(read(image, 0, MIB))
+        with opened(rig.module("new.img")) as file:
+            os.write(file, read(image, 0, MIB))
             raises(errno.EBUSY, write_one, disk)
 
     @case("when it is closed, the disk is free for an image again")

@@ -10,8 +10,8 @@ import errno
 import os
 import shutil
 
-from rig import (FAST, FIRST, MIB, SHORT, Rig, case, contains, finish, make_image, opened, raises, run, same,
-                 shell, until)
+from rig import (FAST, FIRST, MIB, SHORT, Rig, case, contains, disk_image, finish, make_image, opened, raises, run,
+                 same, shell, until)
 
 
 class Outcome:
@@ -135,7 +135,7 @@ with Rig(f"{FAST}:fault=write-error@2M") as rig:
     # Smaller than what is kept in memory: nothing but close can tell.
     small = os.path.join(rig.base, "small.img")
     with open(small, "wb") as file:
-        file.write(os.urandom(3 * MIB))
+        file.write(disk_image(3 * MIB))
     shell(f'echo "start=1MiB, size=2MiB, type=83" | sfdisk -q "{small}"')
 
     @case("a rejected write that nobody is waiting for any more is EIO at close")
@@ -241,7 +241,7 @@ with Rig(FAST) as rig:
     @case("cancel: the write or close under way is ECANCELED, it sticks, and a fresh cp succeeds")
     def _():
         with opened(rig.module("cancel.img")) as fd:
-            os.write(fd, b"\x55" * MIB)
+            os.write(fd, disk_image(MIB))
             rig.control("cancel")
             raises(errno.ECANCELED, os.write, fd, b"more")
             raises(errno.ECANCELED, os.fsync, fd)
@@ -255,7 +255,7 @@ with Rig(FAST) as rig:
     def _():
         fd = os.open(rig.module("ahead.img"), os.O_CREAT | os.O_WRONLY)
         os.ftruncate(fd, 24 * MIB)
-        os.write(fd, b"\x55" * MIB)
+        os.write(fd, disk_image(24 * MIB)[:MIB])
         raises(errno.EBADMSG, os.close, fd)
         rig.wait_for("incomplete")
         contains("FAIL.TXT", rig.text("FAIL.TXT"), "^error: ")

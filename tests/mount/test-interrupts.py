@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from rig import MIB, SLOW, Rig, case, contains, finish, make_image, run, same, shell, until
+from rig import MIB, SLOW, Rig, case, contains, disk_image, finish, make_image, run, same, shell, until
 
 # A link on which a few MiB fill what is buffered, and the writer waits; and one that is slow to close.
 SLOW_LINK = "emmc=128M:link=2M:medium=0"
@@ -69,7 +69,7 @@ with Rig(SLOW_LINK) as rig:
     @case("the module answers to others meanwhile, and takes another image afterwards")
     def _():
         with open(rig.module("next.img"), "wb") as file:
-            file.write(b"\x55" * 8192)
+            file.write(disk_image(8192))
         same("state", rig.state(), "done")
 
 

@@ -52,7 +52,7 @@ with Rig("emmc=128M:link=8M:medium=0") as rig:
         rig.holds(late)
 
 # 64 writers that wait: the module takes next to nothing, and a second one beside it is left alone.
-with Rig("count=2:emmc=128M:link=200K:medium=0") as rig:
+with Rig("count=2:emmc=128M:link=200K:medium=0", "--raw") as rig:
     other = rig.serials()[1]
     writers = []
 

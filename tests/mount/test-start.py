@@ -180,7 +180,7 @@ for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
 
     @case(f"{number.name} ends it, also with a writer blocked, and unmounts")
     def _():
-        with Rig("emmc=128M:link=200K:medium=0") as rig:
+        with Rig("emmc=128M:link=200K:medium=0", "--raw") as rig:
             writer = subprocess.Popen(["dd", "if=/dev/urandom", f"of={rig.module('x.img')}", "bs=1M",
                                        "count=64", "status=none"], stderr=subprocess.DEVNULL)
             rig.wait_for("booting", "flashing")

@@ -5,7 +5,7 @@ import errno
 import os
 import stat
 
-from rig import FAST, FIRST, MIB, Rig, case, contains, finish, make_image, raises, run, same
+from rig import FAST, FIRST, MIB, Rig, case, contains, finish, make_image, opened, raises, run, same
 
 STATUS_KEYS = {"serial", "port", "model", "link_mbps", "stage", "state", "gone", "payload", "metadata",
                "disks", "image", "error", "since"}
@@ -157,21 +157,18 @@ with Rig(f"count=2:{FAST}") as rig:
     @case("control lists its verbs, and refuses another")
     def _():
         verbs = rig.text("control").split()
-        for verb in ("boot", "cancel", "eject", "clear"):
+        for verb in ("boot", "cancel", "eject", "verify", "clear"):
             assert verb in verbs, verbs
         raises(errno.EINVAL, rig.control, "reboot")
         same("state", rig.state(), "rom")
 
     @case("the first byte boots the module")
     def _():
-        fd = os.open(rig.module("byte.img"), os.O_CREAT | os.O_WRONLY)
-        try:
+        with opened(rig.module("byte.img")) as fd:
             same("state before", rig.state(), "rom")
             os.write(fd, b"\x01")
             same("stage", rig.status()["stage"], "disk")
             same("state", rig.state(), "flashing")
-        finally:
-            os.close(fd)
 
     @case("the disk is a file from then on, of the disk's size and mode 0660")
     def _():
@@ -202,8 +199,8 @@ with Rig(f"count=2:{FAST}") as rig:
 
     @case("a size alone boots the module: ftruncate")
     def _():
-        with open(rig.module("sized.img", serial=second), "wb") as file:
-            file.truncate(16 * MIB)
+        with opened(rig.module("sized.img", serial=second)) as file:
+            os.ftruncate(file, 16 * MIB)
             rig.wait_for("flashing", serial=second)
 
     @case("status.json shows the image, with every key of the manual")

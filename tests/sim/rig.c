@@ -31,7 +31,8 @@ static void on_changed(void *data, struct cm4_module *module, enum cm4_change ch
 
 static void start(struct rig *rig, const char *spec, bool autoboot, struct payload *payload)
 {
-	struct cm4_fleet_config config = {.autoboot = autoboot, .changed = on_changed, .data = rig};
+	struct cm4_fleet_config config = {
+		.raw = true, .autoboot = autoboot, .changed = on_changed, .data = rig};
 	struct sim_spec *parsed;
 	char text[512], message[256];
 

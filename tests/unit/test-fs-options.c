@@ -89,6 +89,7 @@ static void long_options_are_read(void **state)
 	assert_string_equal(options.simulate, "count=2:emmc=1G");
 	assert_true(options.autoboot);
 	assert_true(options.raw);
+	assert_int_equal(options.verify, CM4_VERIFY_OFF);
 	assert_int_equal(options.n_ports, 2);
 	assert_string_equal(options.ports[0], "1-1");
 	assert_string_equal(options.ports[1], "1-2.3");
@@ -164,11 +165,26 @@ static void what_is_unknown_is_refused(void **state)
 
 static void what_this_version_cannot_do_is_refused(void **state)
 {
-	REFUSES("--verify=medium", "/mnt");
-	REFUSES("--verify=readback", "/mnt");
-	REFUSES("--verify=", "/mnt");
 	REFUSES("--reconnect=30", "/mnt");
-	REFUSES("-o", "verify=medium", "/mnt");
+}
+
+static void what_is_proved_is_one_of_three(void **state)
+{
+	struct fs_options options;
+
+	assert_int_equal(PARSE(&options, "/mnt"), 0);
+	assert_int_equal(options.verify, CM4_VERIFY_MEDIUM);
+	fs_options_fini(&options);
+	assert_int_equal(PARSE(&options, "--verify=readback", "/mnt"), 0);
+	assert_int_equal(options.verify, CM4_VERIFY_READBACK);
+	fs_options_fini(&options);
+	assert_int_equal(PARSE(&options, "-o", "verify=medium", "/mnt"), 0);
+	assert_int_equal(options.verify, CM4_VERIFY_MEDIUM);
+	fs_options_fini(&options);
+	REFUSES("--verify", "/mnt");
+	REFUSES("--verify=", "/mnt");
+	REFUSES("--verify=all", "/mnt");
+	REFUSES("-o", "verify=yes", "/mnt");
 }
 
 static void numbers_are_numbers(void **state)
@@ -202,6 +218,7 @@ int main(void)
 		cmocka_unit_test(questions_need_no_mount_point),
 		cmocka_unit_test(what_is_unknown_is_refused),
 		cmocka_unit_test(what_this_version_cannot_do_is_refused),
+		cmocka_unit_test(what_is_proved_is_one_of_three),
 		cmocka_unit_test(numbers_are_numbers),
 		cmocka_unit_test(nothing_to_mount_on_is_refused),
 	};

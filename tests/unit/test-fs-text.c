@@ -145,6 +145,40 @@ static void nothing_is_claimed_that_was_not_proved(void **state)
 	assert_true(json_is_null(json_object_get(image, "bytes_total")));
 	json_decref(json);
 	free(text.data);
+	assert_int_equal(fs_text_details(&status, &text), 0);
+	assert_non_null(strstr(text.data, "\nImage proved: no (verify is off)\n"));
+	free(text.data);
+}
+
+static void a_proof_is_said_to_be_what_it_is(void **state)
+{
+	struct cm4_status status = hostile();
+	struct fs_text text;
+	json_t *json, *image;
+
+	status.image.verify = CM4_VERIFY_READBACK;
+	status.image.bytes_proved = 4096;
+	strcpy(status.image.verify_reason, "it has\nno console");
+	assert_int_equal(fs_json_module(&status, &text), 0);
+	json = json_loadb(text.data, text.size, 0, NULL);
+	image = json_object_get(json, "image");
+	assert_string_equal(json_string_value(json_object_get(image, "verify")), "readback");
+	assert_string_equal(
+		json_string_value(json_object_get(image, "verify_reason")), "it has?no console");
+	assert_int_equal(json_integer_value(json_object_get(image, "bytes_proved")), 4096);
+	json_decref(json);
+	free(text.data);
+	assert_int_equal(fs_text_details(&status, &text), 0);
+	assert_non_null(strstr(text.data, "\nImage bytes proved: 4096\n"));
+	assert_non_null(strstr(text.data, "\nImage proved: not all of it, by reading it back"));
+	assert_non_null(strstr(text.data, "\nWhy not by the medium: it has?no console\n"));
+	free(text.data);
+
+	status.image.verify = CM4_VERIFY_MEDIUM;
+	status.image.whole = true;
+	assert_int_equal(fs_text_details(&status, &text), 0);
+	assert_non_null(strstr(text.data, "\nImage proved: yes, by the module's own reading"));
+	free(text.data);
 }
 
 static void an_empty_fleet_is_an_empty_list(void **state)
@@ -173,6 +207,7 @@ int main(void)
 		cmocka_unit_test(the_readme_is_short),
 		cmocka_unit_test(json_survives_hostile_strings),
 		cmocka_unit_test(nothing_is_claimed_that_was_not_proved),
+		cmocka_unit_test(a_proof_is_said_to_be_what_it_is),
 		cmocka_unit_test(an_empty_fleet_is_an_empty_list),
 	};
 

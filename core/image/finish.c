@@ -1,0 +1,123 @@
+#include <errno.h>
+#include <string.h>
+
+#include "image/internal.h"
+#include "image/whole.h"
+
+/*
+ * close(): from a writer who is through to an image that is whole, or not. Everything is on the disk, it reaches as
+ * far as it says itself, what nobody wrote is zeros, all of it is synced and proved, and then its start follows.
+ *
+ * What other writers do in the meantime their own close() will judge: this one has done its part then.
+ */
+
+static void tell_verifying(struct cm4_image *image)
+{
+	if (image->prove.prover)
+		image_tell(image, IMAGE_VERIFYING, 0, NULL);
+}
+
+/* It is no disk image so far. More may come; if nothing does, the last close says so for good. */
+static int refuse_for_the_moment(struct cm4_image *image)
+{
+	image->judge.refused = true;
+	return -EINVAL;
+}
+
+/* All but the start. */
+static int finish_rest(struct cm4_image *image)
+{
+	int r = 0;
+
+	if (judge_is_held(image))
+		r = judge_look(image, false);
+	if (r < 0)
+		return r;
+	if (judge_is_held(image))
+		return refuse_for_the_moment(image);
+	r = writer_drain(image);
+	if (r == 0)
+		r = judge_whole(image);
+	if (r == 0)
+		r = writer_fill_holes(image);
+	return r < 0 ? r : writer_sync(image);
+}
+
+static int finish_start(struct cm4_image *image)
+{
+	int r;
+
+	image->committing = true;
+	r = head_commit(image);
+	image->committing = false;
+	return r;
+}
+
+int finish_flash(struct cm4_image *image)
+{
+	uint64_t change = image->change;
+	int r = finish_rest(image);
+
+	if (r < 0 || image->change != change)
+		return r;
+	tell_verifying(image);
+	r = prove_wait(image);
+	if (r == 0 && image->change == change)
+		r = finish_start(image);
+	if (r < 0)
+		return r;
+	if (image->change != change) {
+		image_tell(image, IMAGE_BEGAN, 0, NULL);
+		return 0;
+	}
+	image->whole = true;
+	image->began = false;
+	image_clock_stop(image);
+	image_tell(image, IMAGE_WHOLE, 0, NULL);
+	return 0;
+}
+
+int finish_verify(struct cm4_image *image)
+{
+	char text[sizeof(image->text)];
+	int r;
+
+	r = prove_can_again(image);
+	if (r < 0)
+		return r;
+	image_tell(image, IMAGE_VERIFYING, 0, NULL);
+	r = prove_again(image);
+	if (r < 0 && r != -ESTALE) {
+		image->whole = false;
+		if (prove_explains(image, r, text, sizeof(text)))
+			image_fail(image, r, true, "%s", text);
+		else
+			image_fail(image, r, true, "proving failed: %s", strerrordesc_np(-r));
+		return r;
+	}
+	prove_end(image);
+	if (!image->superseded)
+		image_tell(image, IMAGE_WHOLE, 0, NULL);
+	return r;
+}
+
+/* The last close: what is left of a flash that came to no end. */
+void finish_incomplete(struct cm4_image *image)
+{
+	const struct judge *judge = &image->judge;
+	struct whole_facts facts;
+
+	if (judge->refused) {
+		image_fail(image, -EINVAL, true, "this is not a disk image, it has %s",
+			judge->layout.text);
+		return;
+	}
+	content_facts(image, &facts);
+	whole_explain(whole_judge(&facts), &facts, image->text, sizeof(image->text));
+	if (judge->lacking && !facts.killed)
+		layout_explain(&judge->layout, image->size, image->text, sizeof(image->text));
+	image->say_incomplete = true;
+	image->began = false;
+	image_clock_stop(image);
+	image->state = DISK_CLOSING;
+}

@@ -1,0 +1,221 @@
+#include "image/prove.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "image/internal.h"
+#include "proof/hasher.h"
+#include "util/cleanup.h"
+
+static int open_console(void *data, struct console **ret_console)
+{
+	struct cm4_image *image = data;
+
+	return image->owner.open_console(image->owner.data, ret_console);
+}
+
+static int open_block(void *data, struct block **ret_block)
+{
+	struct cm4_image *image = data;
+
+	return image->owner.open_block(image->owner.data, image->disk, ret_block);
+}
+
+int prove_begin(struct cm4_image *image)
+{
+	const struct prover_source source = {
+		.open_console = open_console,
+		.open_block = open_block,
+		.data = image,
+	};
+	bool medium = image->policy.verify == CM4_VERIFY_MEDIUM;
+	struct prove *prove = &image->prove;
+	int r;
+
+	if (image->policy.verify == CM4_VERIFY_OFF || prove->prover)
+		return 0;
+	r = hasher_new(&prove->hasher);
+	if (r < 0)
+		return r;
+	r = prover_new(
+		medium ? PROVER_MEDIUM : PROVER_READBACK, image->disk, &source, &prove->prover);
+	if (r < 0) {
+		hasher_free(prove->hasher);
+		prove->hasher = NULL;
+	}
+	return r;
+}
+
+/* Lock held. Of the prover that is there, what is worth keeping. */
+static void note(struct prove *prove)
+{
+	struct prover_status status;
+
+	prover_get_status(prove->prover, &status);
+	prove->kind = status.kind == PROVER_MEDIUM ? CM4_VERIFY_MEDIUM : CM4_VERIFY_READBACK;
+	prove->bytes += status.bytes_proved;
+	snprintf(prove->reason, sizeof(prove->reason), "%s", status.reason);
+}
+
+void prove_end(struct cm4_image *image)
+{
+	struct prover *prover = image->prove.prover;
+	struct hasher *hasher = image->prove.hasher;
+
+	if (!prover)
+		return;
+	note(&image->prove);
+	image->prove.prover = NULL;
+	image->prove.hasher = NULL;
+	pthread_mutex_unlock(&image->lock);
+	prover_free(prover);
+	hasher_free(hasher);
+	pthread_mutex_lock(&image->lock);
+}
+
+static uint64_t bytes_of(const struct iovec *iov, int n)
+{
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < n; i++)
+		bytes += iov[i].iov_len;
+	return bytes;
+}
+
+static int enter(struct cm4_image *image, uint64_t offset, uint64_t length,
+	const unsigned char hash[SHA256_SIZE])
+{
+	LOCKED(&image->lock);
+
+	return ledger_add(&image->prove.ledger, offset, length, hash);
+}
+
+/* As much as may be unproved beside @length more bytes. */
+static uint64_t room_for(uint64_t length)
+{
+	return length < PROVER_BACKLOG ? PROVER_BACKLOG - length : 0;
+}
+
+int prove_writev(struct cm4_image *image, const struct iovec *iov, int n, uint64_t offset)
+{
+	struct prover *prover = image->prove.prover;
+	struct hasher *hasher = image->prove.hasher;
+	struct block *block = image->block;
+	uint64_t length = bytes_of(iov, n);
+	unsigned char hash[SHA256_SIZE];
+	int r, hashed;
+
+	if (!prover)
+		return block->ops->writev(block, iov, n, offset);
+	r = prover_yield(prover, offset, length);
+	if (r == 0)
+		r = prover_wait(prover, room_for(length));
+	if (r < 0)
+		return r;
+	hasher_start(hasher, iov, n);
+	r = block->ops->writev(block, iov, n, offset);
+	hashed = hasher_finish(hasher, hash);
+	if (r == 0)
+		r = hashed;
+	if (r == 0)
+		r = enter(image, offset, length, hash);
+	return r < 0 ? r : prover_add(prover, offset, length, hash);
+}
+
+int prove_wait(struct cm4_image *image)
+{
+	struct prover *prover = image->prove.prover;
+	int r;
+
+	if (!prover)
+		return writer_verdict(image);
+	pthread_mutex_unlock(&image->lock);
+	r = prover_wait(prover, 0);
+	pthread_mutex_lock(&image->lock);
+	return r < 0 ? writer_failed(image, r, "proving", 0) : writer_verdict(image);
+}
+
+/* Lock held, given up in between. */
+static int add_again(struct cm4_image *image, const struct ledger_entry *entry)
+{
+	struct prover *prover = image->prove.prover;
+	int r;
+
+	pthread_mutex_unlock(&image->lock);
+	r = prover_wait(prover, room_for(entry->length));
+	if (r == 0)
+		r = prover_add(prover, entry->offset, entry->length, entry->hash);
+	pthread_mutex_lock(&image->lock);
+	return r;
+}
+
+/* All of its blocks, as far as the disk goes. */
+static uint64_t end_of(const struct cm4_image *image)
+{
+	uint64_t end = END_BLOCK(image->size) * RANGEMAP_BLOCK;
+
+	return end < image->block->bytes ? end : image->block->bytes;
+}
+
+int prove_can_again(const struct cm4_image *image)
+{
+	if (image->prove.overwritten || image->superseded)
+		return -ESTALE;
+	return ledger_covers(&image->prove.ledger, end_of(image)) < end_of(image) ? -ENODATA : 0;
+}
+
+int prove_again(struct cm4_image *image)
+{
+	struct prove *prove = &image->prove;
+	uint64_t change = image->change, end = end_of(image);
+	int r;
+
+	prove->bytes = 0;
+	r = prove_begin(image);
+	for (size_t i = 0; r == 0 && image->change == change && i < prove->ledger.n; i++) {
+		const struct ledger_entry entry = prove->ledger.entries[i];
+
+		if (entry.offset < end)
+			r = add_again(image, &entry);
+	}
+	if (r == 0 && prove->prover) {
+		pthread_mutex_unlock(&image->lock);
+		r = prover_wait(prove->prover, 0);
+		pthread_mutex_lock(&image->lock);
+	}
+	/* What differs then is no fault of the medium's. */
+	return image->superseded || prove->overwritten || image->change != change ? -ESTALE : r;
+}
+
+bool prove_explains(struct cm4_image *image, int error, char *text, size_t size)
+{
+	struct prover_status status;
+
+	if (!image->prove.prover || error == -ECANCELED)
+		return false;
+	prover_get_status(image->prove.prover, &status);
+	if (status.error != error)
+		return false;
+	snprintf(text, size, "%s", status.error_text);
+	return true;
+}
+
+void prove_status(struct cm4_image *image, struct cm4_image_status *status)
+{
+	struct prove copy = image->prove;
+
+	if (copy.prover)
+		note(&copy);
+	status->verify =
+		copy.prover || copy.bytes || *copy.reason ? copy.kind : image->policy.verify;
+	status->bytes_proved = copy.bytes;
+	snprintf(status->verify_reason, sizeof(status->verify_reason), "%s", copy.reason);
+}
+
+void prove_forget(struct cm4_image *image)
+{
+	ledger_clear(&image->prove.ledger);
+	image->prove.overwritten = false;
+	image->prove.bytes = 0;
+	image->prove.reason[0] = '\0';
+}
