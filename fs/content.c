@@ -208,8 +208,12 @@ int fs_node_stat(struct fs *fs, const struct fs_node *node, struct stat *ret_sta
 	return 0;
 }
 
-static bool comes_and_goes(enum fs_kind kind)
+static bool comes_and_goes(const struct fs_node *node)
 {
+	enum fs_kind kind = node->id.kind;
+
+	if (kind == FS_KIND_CONTROL)
+		return node->id.index;
 	return kind == FS_KIND_FAIL || kind == FS_KIND_LINK || kind == FS_KIND_TMP ||
 	       kind == FS_KIND_DISK || kind == FS_KIND_DROP;
 }
@@ -227,7 +231,7 @@ int fs_node_entry(struct fs *fs, const struct fs_node *node, struct fuse_entry_p
 	if (r < 0)
 		return r;
 	entry.attr_timeout = attr_timeout(&entry.attr);
-	entry.entry_timeout = comes_and_goes(node->id.kind) ? 0 : LONG_TIMEOUT;
+	entry.entry_timeout = comes_and_goes(node) ? 0 : LONG_TIMEOUT;
 	*ret_entry = entry;
 	return 0;
 }

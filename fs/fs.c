@@ -65,6 +65,7 @@ int fs_new(const struct fs_owner *owner, struct fs **ret_fs)
 	fs_pool_init(&fs->pool);
 	fs_disks_init(&fs->disks);
 	fs_drops_init(&fs->drops);
+	fs_verbs_init(&fs->verbs);
 	pthread_mutex_init(&fs->handles_lock, NULL);
 	TAILQ_INIT(&fs->handles);
 	*ret_fs = fs;
@@ -85,18 +86,19 @@ int fs_attach(struct fs *fs, struct cm4_fleet *fleet, struct fuse_session *sessi
 
 void fs_stop(struct fs *fs)
 {
-	fs_notify_free(fs->notify);
-	fs->notify = NULL;
+	if (fs->notify)
+		fs_notify_stop(fs->notify);
 }
 
 void fs_free(struct fs *fs)
 {
 	if (!fs)
 		return;
-	fs_stop(fs);
+	fs_notify_free(fs->notify);
 	fs_watch_free(fs->watch);
 	fs_handle_free_all(fs);
 	pthread_mutex_destroy(&fs->handles_lock);
+	fs_verbs_fini(&fs->verbs);
 	fs_drops_fini(&fs->drops);
 	fs_disks_fini(&fs->disks);
 	fs_pool_fini(&fs->pool);

@@ -9,6 +9,7 @@
 #include "disks.h"
 #include "drops.h"
 #include "pool.h"
+#include "verbs.h"
 
 struct fs_handle;
 struct fs_notify;
@@ -35,6 +36,7 @@ struct fs {
 	struct fs_pool pool;
 	struct fs_disks disks;
 	struct fs_drops drops;
+	struct fs_verbs verbs;
 	struct fs_watch *watch;
 	struct fs_notify *notify;
 

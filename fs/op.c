@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fs.h"
+#include "notify.h"
 #include "op.h"
 #include "pool.h"
 #include "tree.h"
@@ -78,6 +79,7 @@ static void verb_done(void *data, int result)
 {
 	struct fs_op *op = data;
 
+	fs_verbs_end(&op->fs->verbs, op->module);
 	finish(op, result < 0 ? result : (ssize_t)op->size);
 	fs_op_unref(op);
 }
@@ -125,6 +127,12 @@ void fs_op_submit(struct fs_op *op)
 
 void fs_op_control(struct fs_op *op, struct cm4_module *module, enum cm4_verb verb)
 {
+	op->module = cm4_module_id(module);
+	if (fs_verbs_begin(&op->fs->verbs, op->module) < 0) {
+		fs_op_fail(op, -ENOMEM);
+		return;
+	}
+	fs_notify_control(op->fs->notify, op->module);
 	fuse_req_interrupt_func(op->req, on_interrupt, op);
 	cm4_module_control(module, verb, verb_done, op);
 	fs_watch_submitted(op->fs->watch, op);

@@ -33,9 +33,10 @@ struct fs_op {
 	struct cm4_image *image; /* with a reference; NULL: a verb */
 	bool opened;		 /* the file is open for this request alone */
 	struct cm4_io io;
-	void *received; /* a WRITE's bytes lie in it; the pool's */
-	void *buffer;	/* a READ's; the heap's */
-	size_t size;	/* a verb's: what its write answers */
+	void *received;	 /* a WRITE's bytes lie in it; the pool's */
+	void *buffer;	 /* a READ's; the heap's */
+	size_t size;	 /* a verb's: what its write answers */
+	uint64_t module; /* ... and whose it is */
 
 	atomic_uint refs;
 	atomic_bool replied;

@@ -159,6 +159,10 @@ static int lookup_in_module(
 		if (!is_there(fs, module_names[i].kind, &status))
 			return -ENOENT;
 		*ret_node = node_of(module_names[i].kind, module);
+		if (module_names[i].kind == FS_KIND_CONTROL) {
+			ret_node->id.index = fs_verbs_index(&fs->verbs, ret_node->id.module);
+			ret_node->ino = fs_ino_encode(ret_node->id);
+		}
 		return 0;
 	}
 	if (lookup_disk(fs, module, &status, name, ret_node) == 0)

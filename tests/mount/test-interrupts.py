@@ -73,7 +73,17 @@ with Rig(SLOW_LINK) as rig:
         same("state", rig.state(), "done")
 
 
-with Rig("emmc=128M:link=0:medium=0:boot=3000") as rig:
+with Rig("emmc=128M:link=0:medium=0:boot=5000") as rig:
+
+    @case("a boot that was asked for by control is cancelled by control, which does not wait behind it")
+    def _():
+        asker = start("sh", "-c", f"echo boot >{rig.module('control')}", stderr=subprocess.DEVNULL)
+        rig.wait_for("booting")
+        rig.control("cancel")
+        assert asker.wait(20 * SLOW) != 0, "cancel came when the boot was over"
+        same("errno", rig.status()["error"]["errno"], "ECANCELED")
+        until("it is back", lambda: rig.status()["stage"] != "none")
+        rig.control("clear")
 
     @case("a writer killed while the module boots is gone at once")
     def _():
