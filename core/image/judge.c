@@ -23,12 +23,11 @@ static bool is_zeros(const unsigned char *bytes, size_t n)
 	return bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
 }
 
-/* All of the first MiB is known, and something is in it. */
-static bool has_head(const struct cm4_image *image)
+/* All of the first MiB is in @map, and something is in it. */
+static bool has_head(const struct cm4_image *image, const struct rangemap *map)
 {
 	return image->head.data && image->size >= HEAD_SIZE &&
-	       rangemap_covers(&image->known, 0, HEAD_BLOCKS) &&
-	       !is_zeros(image->head.data, HEAD_SIZE);
+	       rangemap_covers(map, 0, HEAD_BLOCKS) && !is_zeros(image->head.data, HEAD_SIZE);
 }
 
 bool judge_is_due(struct cm4_image *image)
@@ -38,7 +37,7 @@ bool judge_is_due(struct cm4_image *image)
 	if (!judge_is_held(image) || !image->began || image->restart ||
 		judge->looked_at == image->head.changes)
 		return false;
-	if (has_head(image))
+	if (has_head(image, &image->known))
 		return true;
 	/* So that it is not looked at again and again: it is news if it changes. */
 	judge->looked_at = image->head.changes;
@@ -158,7 +157,8 @@ int judge_look(struct cm4_image *image, bool last)
 	if (layout.kind != LAYOUT_NONE)
 		return let_pass_if_it_fits(image, &layout);
 	image->judge.layout = layout;
-	return last || has_head(image) ? refuse(image, &layout) : 0;
+	/* A part of it that was leapt over may be filled yet. */
+	return last || has_head(image, &image->data) ? refuse(image, &layout) : 0;
 }
 
 int judge_whole(struct cm4_image *image)

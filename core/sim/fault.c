@@ -69,6 +69,8 @@ static const struct entry faults[] = {
 		"the medium keeps another byte here than its cache shows"},
 	[SIM_FAULT_DROP_WRITE] = {"drop-write", VALUE_BYTES, NULL,
 		"the block at this place gets no further than the cache"},
+	[SIM_FAULT_NO_CACHE] = {"no-cache", VALUE_NONE, NULL,
+		"writes are on the medium when they end, and reads come from there"},
 	[SIM_FAULT_CONSOLE] = {"console", VALUE_WORD, console_words,
 		"the module's console is not there, mute, or full of kernel messages"},
 };

@@ -36,6 +36,7 @@ enum sim_fault_kind {
 	SIM_FAULT_SLOW_WRITE,
 	SIM_FAULT_CORRUPT,
 	SIM_FAULT_DROP_WRITE,
+	SIM_FAULT_NO_CACHE,
 	/* The console. */
 	SIM_FAULT_CONSOLE,
 };

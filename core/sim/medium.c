@@ -28,6 +28,7 @@ int sim_medium_new(const char *path, uint64_t bytes, uint64_t rate, const struct
 	cond_init(&medium->changed);
 	sim_faults_number(faults, SIM_FAULT_CORRUPT, &medium->corrupt_at);
 	sim_faults_number(faults, SIM_FAULT_DROP_WRITE, &medium->drop_at);
+	medium->uncached = sim_faults_have(faults, SIM_FAULT_NO_CACHE);
 	medium->through =
 		rate == 0 && medium->corrupt_at == UINT64_MAX && medium->drop_at == UINT64_MAX;
 
@@ -126,6 +127,17 @@ void sim_medium_abort(struct sim_access *access)
 	pthread_cond_broadcast(&access->medium->changed);
 }
 
+static int sync_locked(struct sim_access *access);
+
+/* What was written goes out, and is forgotten. */
+static int write_out(struct sim_access *access)
+{
+	int r = sync_locked(access);
+
+	sim_cache_drop_clean(&access->medium->cache);
+	return r;
+}
+
 /* The lock is for the check alone: these transfers do not wait for each other. */
 static int writev_through(
 	struct sim_access *access, const struct iovec *iov, int n, size_t size, uint64_t offset)
@@ -153,8 +165,10 @@ int sim_medium_writev(
 		uint64_t now = clock_ns();
 
 		sim_cache_settle(medium, now);
-		if (sim_cache_has_room(&medium->cache, size))
-			return sim_cache_write(medium, iov, n, size, offset, now);
+		if (sim_cache_has_room(&medium->cache, size)) {
+			r = sim_cache_write(medium, iov, n, size, offset, now);
+			return r == 0 && medium->uncached ? write_out(access) : r;
+		}
 		wait_until(access, medium->cache.due);
 	}
 	return r;
@@ -178,6 +192,8 @@ int sim_medium_read(struct sim_access *access, void *buffer, size_t size, uint64
 		return r;
 	sim_cache_settle(medium, clock_ns());
 	r = sim_cache_read(medium, buffer, size, offset, &missed);
+	if (medium->uncached)
+		sim_cache_drop_clean(&medium->cache);
 	if (r < 0 || missed == 0 || medium->rate.rate == 0)
 		return r;
 	due = sim_throttle_take(&medium->rate, clock_ns(), missed);

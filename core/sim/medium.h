@@ -29,6 +29,7 @@ struct sim_medium {
 	uint64_t bytes;
 	bool direct;		      /* fd is a block device, opened O_DIRECT */
 	bool through;		      /* no cache */
+	bool uncached;		      /* a cache that is empty between two transfers */
 	uint64_t corrupt_at, drop_at; /* faults; UINT64_MAX: none */
 
 	pthread_mutex_t lock;

@@ -103,23 +103,36 @@ static inline void *owner_run(void *data)
 	return NULL;
 }
 
-static inline struct owner *owner_new(
-	struct disk *disk, enum cm4_image_mode mode, struct cm4_image **ret_image)
+static inline int owner_open_console(void *data, struct console **ret_console)
+{
+	return -ENXIO;
+}
+
+static inline int owner_open_block(void *data, const char *disk, struct block **ret_block)
+{
+	struct owner *owner = data;
+
+	*ret_block = disk_open_proof(owner->disk);
+	return 0;
+}
+
+static inline struct owner *owner_new(struct disk *disk, enum cm4_image_mode mode,
+	const struct image_policy *policy, struct cm4_image **ret_image)
 {
 	struct owner *owner = calloc(1, sizeof(*owner));
 	struct image_owner as_owner = {
 		.wanted = owner_wanted,
 		.event = owner_event,
+		.open_console = owner_open_console,
+		.open_block = owner_open_block,
 		.released = owner_released,
 		.data = owner,
 	};
 
 	owner->disk = disk;
-	/* Most tests are about bytes, which are then no disk image, and nothing is proved. */
-	struct image_policy policy = {.verify = CM4_VERIFY_OFF, .raw = true};
 	pthread_mutex_init(&owner->lock, NULL);
 	cond_init(&owner->moved);
-	assert_int_equal(image_new(mode, "mmcblk0", "x.img", &as_owner, &policy, ret_image), 0);
+	assert_int_equal(image_new(mode, "mmcblk0", "x.img", &as_owner, policy, ret_image), 0);
 	if (mode == CM4_IMAGE_RAW)
 		image_set_size(*ret_image, disk->size);
 	pthread_create(&owner->thread, NULL, owner_run, owner);
@@ -278,7 +291,8 @@ struct fixture {
 
 #define FIXTURE_DATA (32 * MIB)
 
-static inline void fixture_begin(struct fixture *f, enum cm4_image_mode mode, uint64_t disk_size)
+static inline void fixture_begin_with(struct fixture *f, enum cm4_image_mode mode,
+	uint64_t disk_size, const struct image_policy *policy)
 {
 	uint32_t x = 1;
 
@@ -287,8 +301,42 @@ static inline void fixture_begin(struct fixture *f, enum cm4_image_mode mode, ui
 		x = x * 1664525u + 1013904223u;
 		f->data[i] = (unsigned char)(1 + (x >> 24) % 200);
 	}
-	f->owner = owner_new(f->disk, mode, &f->image);
+	f->owner = owner_new(f->disk, mode, policy, &f->image);
 	cm4_image_open(f->image, true);
+}
+
+/* Most tests are about bytes, which are no disk image, and need no proof. */
+static inline void fixture_begin(struct fixture *f, enum cm4_image_mode mode, uint64_t disk_size)
+{
+	const struct image_policy policy = {.verify = CM4_VERIFY_OFF, .raw = true};
+
+	fixture_begin_with(f, mode, disk_size, &policy);
+}
+
+/* Makes of the data a disk image of @size bytes: an MBR with one partition, from the second sector to the end. */
+static inline void fixture_make_image(struct fixture *f, uint64_t size)
+{
+	uint32_t sectors = (uint32_t)(size / 512 - 1);
+
+	memset(f->data, 0, 512);
+	f->data[446 + 4] = 0x83;
+	f->data[446 + 8] = 1;
+	for (int i = 0; i < 4; i++)
+		f->data[446 + 12 + i] = (unsigned char)(sectors >> (8 * i));
+	f->data[510] = 0x55;
+	f->data[511] = 0xaa;
+}
+
+static inline bool medium_is_untouched(struct disk *disk)
+{
+	LOCKED(&disk->lock);
+
+	if (disk->n_writes)
+		return false;
+	for (uint64_t i = 0; i < disk->size; i++)
+		if (disk->bytes[i] != GARBAGE)
+			return false;
+	return true;
 }
 
 /* The last close; waits until the disk is given back. */

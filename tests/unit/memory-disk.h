@@ -46,6 +46,10 @@ struct disk {
 	uint64_t fail_from; /* fail_write is for writes at or behind this offset */
 	bool open, aborted, writable;
 	unsigned opened, closed, reads, syncs, faults;
+	bool proof_aborted;
+	bool proof_held; /* those who read it back wait, until it is let go, or aborted */
+	unsigned proofs; /* ... have it open, */
+	uint64_t lie_from, lie_end; /* ... and read something else here */
 	struct note writes[MAX_NOTES];
 	size_t n_writes;
 };
@@ -123,6 +127,7 @@ static inline int disk_writev(struct block *block, const struct iovec *iov, int 
 	}
 	if (disk->n_writes < MAX_NOTES)
 		disk->writes[disk->n_writes++] = (struct note){offset, at - offset};
+	pthread_cond_broadcast(&disk->moved);
 	return 0;
 }
 
@@ -201,6 +206,82 @@ static inline struct block *disk_open(struct disk *disk, bool writable)
 	return &self->block;
 }
 
+/* Who reads back. */
+
+static inline int proof_read(struct block *block, void *buffer, size_t size, uint64_t offset)
+{
+	struct disk *disk = disk_of(block);
+	unsigned char *bytes = buffer;
+	LOCKED(&disk->lock);
+
+	disk->waiting++;
+	pthread_cond_broadcast(&disk->moved);
+	AWAIT(&disk->lock, &disk->moved, !disk->proof_held || disk->proof_aborted);
+	disk->waiting--;
+	if (disk->proof_aborted)
+		return -ECANCELED;
+	disk_check(disk, offset, size, buffer);
+	memcpy(bytes, disk->bytes + offset, size);
+	for (uint64_t i = 0; i < size; i++)
+		if (offset + i >= disk->lie_from && offset + i < disk->lie_end)
+			bytes[i] ^= 1;
+	return 0;
+}
+
+static inline void proof_abort(struct block *block)
+{
+	struct disk *disk = disk_of(block);
+	LOCKED(&disk->lock);
+
+	disk->proof_aborted = true;
+	pthread_cond_broadcast(&disk->moved);
+}
+
+static inline void proof_close(struct block *block)
+{
+	struct disk *disk = disk_of(block);
+
+	{
+		LOCKED(&disk->lock);
+		disk->proofs--;
+	}
+	free(block);
+}
+
+static inline struct block *disk_open_proof(struct disk *disk)
+{
+	static const struct block_ops ops = {
+		.read = proof_read,
+		.abort = proof_abort,
+		.close = proof_close,
+	};
+	struct disk_block *self = calloc(1, sizeof(*self));
+	LOCKED(&disk->lock);
+
+	disk->proofs++;
+	disk->proof_aborted = false;
+	self->block = (struct block){.ops = &ops, .bytes = disk->size};
+	self->disk = disk;
+	return &self->block;
+}
+
+static inline void disk_hold_proof(struct disk *disk, bool held)
+{
+	LOCKED(&disk->lock);
+
+	disk->proof_held = held;
+	pthread_cond_broadcast(&disk->moved);
+}
+
+/* The next reading back finds something else in [from, end). */
+static inline void disk_lie(struct disk *disk, uint64_t from, uint64_t end)
+{
+	LOCKED(&disk->lock);
+
+	disk->lie_from = from;
+	disk->lie_end = end;
+}
+
 static inline struct disk *disk_new(uint64_t size)
 {
 	struct disk *disk = calloc(1, sizeof(*disk));
@@ -219,6 +300,7 @@ static inline void disk_free(struct disk *disk)
 {
 	assert_int_equal(disk->faults, 0);
 	assert_int_equal(disk->opened, disk->closed);
+	assert_int_equal(disk->proofs, 0);
 	pthread_cond_destroy(&disk->moved);
 	pthread_mutex_destroy(&disk->lock);
 	free(disk->bytes);
@@ -241,6 +323,13 @@ static inline void disk_break(struct disk *disk, int error, uint64_t from)
 
 	disk->fail_write = error;
 	disk->fail_from = from;
+}
+
+static inline void disk_await_writes(struct disk *disk, size_t n)
+{
+	LOCKED(&disk->lock);
+
+	AWAIT(&disk->lock, &disk->moved, disk->n_writes >= n);
 }
 
 static inline void disk_await_transfer(struct disk *disk)
