@@ -100,6 +100,19 @@ int chunk_cover(struct chunk *chunk, uint32_t start, uint32_t end)
 	return 0;
 }
 
+void chunk_fill_gaps(struct chunk *chunk)
+{
+	uint32_t at = 0;
+
+	for (size_t i = 0; i < chunk->n_extents; i++) {
+		memset(chunk->data + at, 0, chunk->extents[i].start - at);
+		at = chunk->extents[i].end;
+	}
+	memset(chunk->data + at, 0, chunk->limit - at);
+	chunk->extents[0] = (struct chunk_extent){0, chunk->limit};
+	chunk->n_extents = 1;
+}
+
 bool chunk_covers(const struct chunk *chunk, uint32_t start, uint32_t end)
 {
 	for (size_t i = 0; i < chunk->n_extents; i++)

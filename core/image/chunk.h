@@ -67,6 +67,9 @@ struct chunk *chunk_get(struct chunk_pool *pool, uint64_t index);
 int chunk_cover(struct chunk *chunk, uint32_t start, uint32_t end);
 bool chunk_is_full(const struct chunk *chunk);
 
+/* What is not valid becomes zeros. */
+void chunk_fill_gaps(struct chunk *chunk);
+
 void chunk_queue(
 	struct chunk_pool *pool, struct chunk *chunk); /* from open; else nothing happens */
 void chunk_queue_all(struct chunk_pool *pool);

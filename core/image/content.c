@@ -19,11 +19,6 @@
  * All of a raw disk was written before, and it has no maps.
  */
 
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static bool is_new_block(const struct cm4_image *image, uint64_t offset)
 {
 	return image->mode == CM4_IMAGE_FLASH && !rangemap_has(&image->data, FIRST_BLOCK(offset));
@@ -71,8 +66,12 @@ static int put(struct cm4_image *image, uint64_t offset, uint64_t end, const uns
 	if (is_new_block(image, end - 1))
 		to = min64(END_BLOCK(end) * RANGEMAP_BLOCK, base + chunk->limit);
 	if (chunk_cover(chunk, (uint32_t)(from - base), (uint32_t)(to - base)) < 0) {
-		chunk_queue(&image->pool, chunk);
-		return -EAGAIN;
+		/* What is held back has nothing on the disk that its gaps could come from: they are zeros. */
+		if (!judge_is_held(image)) {
+			chunk_queue(&image->pool, chunk);
+			return -EAGAIN;
+		}
+		chunk_fill_gaps(chunk);
 	}
 
 	memset(chunk->data + (from - base), 0, offset - from);
@@ -81,7 +80,8 @@ static int put(struct cm4_image *image, uint64_t offset, uint64_t end, const uns
 	else
 		memset(chunk->data + (offset - base), 0, end - offset);
 	memset(chunk->data + (end - base), 0, to - end);
-	if (chunk_is_full(chunk)) {
+	/* Not for zeros that its writer has yet to write over. */
+	if (to == end && chunk_is_full(chunk)) {
 		chunk_queue(&image->pool, chunk);
 		image_wake(image);
 	}
@@ -108,11 +108,6 @@ static void sized(struct cm4_image *image)
 {
 	image->wrote_since_sized = false;
 	image->size_is_given = false;
-}
-
-static bool is_zeros(const unsigned char *bytes, uint64_t n)
-{
-	return bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
 }
 
 static enum answer done(struct cm4_io *io, uint64_t result)

@@ -27,11 +27,12 @@ static int refuse_for_the_moment(struct cm4_image *image)
 /* All but the start. */
 static int finish_rest(struct cm4_image *image)
 {
+	uint64_t change = image->change;
 	int r = 0;
 
 	if (judge_is_held(image))
 		r = judge_look(image, false);
-	if (r < 0)
+	if (r < 0 || image->change != change)
 		return r;
 	if (judge_is_held(image))
 		return refuse_for_the_moment(image);
@@ -77,6 +78,12 @@ int finish_flash(struct cm4_image *image)
 	return 0;
 }
 
+/* What says nothing of the disk (no memory, a disk that cannot be opened) is no failure of the image's. */
+static bool is_damning(int error)
+{
+	return error == -EIO || error == -ENODEV;
+}
+
 int finish_verify(struct cm4_image *image)
 {
 	char text[sizeof(image->text)];
@@ -87,7 +94,7 @@ int finish_verify(struct cm4_image *image)
 		return r;
 	image_tell(image, IMAGE_VERIFYING, 0, NULL);
 	r = prove_again(image);
-	if (r < 0 && r != -ESTALE) {
+	if (is_damning(r) && image->state == DISK_OPEN) {
 		image->whole = false;
 		if (prove_explains(image, r, text, sizeof(text)))
 			image_fail(image, r, true, "%s", text);
@@ -96,8 +103,7 @@ int finish_verify(struct cm4_image *image)
 		return r;
 	}
 	prove_end(image);
-	if (!image->superseded)
-		image_tell(image, IMAGE_WHOLE, 0, NULL);
+	image_tell(image, IMAGE_VERIFIED, image->superseded ? -ESTALE : 0, NULL);
 	return r;
 }
 
@@ -108,8 +114,7 @@ void finish_incomplete(struct cm4_image *image)
 	struct whole_facts facts;
 
 	if (judge->refused) {
-		image_fail(image, -EINVAL, true, "this is not a disk image, it has %s",
-			judge->layout.text);
+		judge_refuse(image);
 		return;
 	}
 	content_facts(image, &facts);

@@ -6,11 +6,6 @@
 
 #include "image/internal.h"
 
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Of the head, what the disk has room for. */
 static uint64_t head_bytes(const struct cm4_image *image)
 {
@@ -24,7 +19,7 @@ static int load(struct block *block, unsigned char *data, uint64_t bytes, const 
 		int r = 0;
 
 		if (mapped[at / RANGEMAP_BLOCK])
-			r = block->ops->read(
+			r = reader_read_disk(
 				block, data + at, min64(RANGEMAP_BLOCK, bytes - at), at);
 		if (r < 0)
 			return r;
@@ -77,10 +72,10 @@ int head_wipe(struct cm4_image *image)
 	return r < 0 ? writer_failed(image, r, "wiping the start", 0) : writer_verdict(image);
 }
 
-/* [start, end) of the head, on the medium and proved when this returns. */
-static int put_down(struct cm4_image *image, uint64_t start, uint64_t end)
+/* [start, end) of @data, on the medium and proved when this returns. */
+static int put_down(struct cm4_image *image, unsigned char *data, uint64_t start, uint64_t end)
 {
-	struct iovec iov = {.iov_base = image->head.data + start, .iov_len = end - start};
+	struct iovec iov = {.iov_base = data + start, .iov_len = end - start};
 	struct block *block = image->block;
 	int r;
 
@@ -110,7 +105,7 @@ static void take_back(struct cm4_image *image, uint64_t first)
 	pthread_mutex_lock(&image->lock);
 }
 
-int head_commit(struct cm4_image *image)
+static int commit(struct cm4_image *image, unsigned char *data)
 {
 	uint64_t end = min64(END_BLOCK(image->size) * RANGEMAP_BLOCK, head_bytes(image));
 	uint64_t first = min64(RANGEMAP_BLOCK, end);
@@ -121,12 +116,27 @@ int head_commit(struct cm4_image *image)
 		r = rangemap_add(&image->known, 0, END_BLOCK(end));
 	if (r < 0)
 		return writer_failed(image, r, "writing the start", 0);
-	r = put_down(image, first, end);
+	r = put_down(image, data, first, end);
 	if (r < 0)
 		return r;
-	r = put_down(image, 0, first);
+	r = put_down(image, data, 0, first);
 	if (r < 0)
 		take_back(image, first);
+	return r;
+}
+
+int head_commit(struct cm4_image *image)
+{
+	unsigned char *data = image->head.data;
+	int r;
+
+	/* Ours alone meanwhile: an image that is emptied at this moment must not empty it under the disk's hands. */
+	image->head.data = NULL;
+	r = commit(image, data);
+	if (image->restart)
+		free(data);
+	else
+		image->head.data = data;
 	return r;
 }
 

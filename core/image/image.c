@@ -172,10 +172,9 @@ static int start_thread(struct cm4_image *image)
 /* Lock held. The disk is open, or it is not. */
 static int take_disk(struct cm4_image *image, struct block *block, bool writable)
 {
-	int r = 0;
+	bool kept = image->pool.memory;
+	int r = kept ? 0 : chunk_pool_init(&image->pool, block->bytes);
 
-	if (!image->pool.memory)
-		r = chunk_pool_init(&image->pool, block->bytes);
 	if (r < 0)
 		return r;
 	image->state = DISK_OPEN;
@@ -185,7 +184,8 @@ static int take_disk(struct cm4_image *image, struct block *block, bool writable
 		image->size = block->bytes;
 	r = start_thread(image);
 	if (r < 0) {
-		chunk_pool_fini(&image->pool);
+		if (!kept)
+			chunk_pool_fini(&image->pool);
 		image->block = NULL;
 		image->state = DISK_WANTED;
 		return -ENOMEM;
@@ -292,6 +292,21 @@ void image_reap(struct cm4_image *image)
 	cm4_image_unref(image);
 }
 
+/* Lock held, and given up in between. A proof of what is not there any more ends, and leaves the console to others. */
+static void end_verification(struct cm4_image *image)
+{
+	struct prover *prover = image->prove.prover;
+
+	if (!prover || image->began)
+		return;
+	image->aborting++;
+	pthread_mutex_unlock(&image->lock);
+	prover_abort(prover);
+	pthread_mutex_lock(&image->lock);
+	image->aborting--;
+	pthread_cond_signal(&image->wake);
+}
+
 void image_supersede(struct cm4_image *image)
 {
 	LOCKED(&image->lock);
@@ -299,6 +314,7 @@ void image_supersede(struct cm4_image *image)
 	image->superseded = true;
 	if (image->state == DISK_IDLE)
 		let_memory_go(image);
+	end_verification(image);
 	image_wake(image);
 }
 
@@ -306,7 +322,11 @@ void image_overwrite(struct cm4_image *image)
 {
 	LOCKED(&image->lock);
 
+	/* What is held back was never on it. */
+	if (judge_is_held(image))
+		return;
 	image->prove.overwritten = true;
+	end_verification(image);
 }
 
 const char *image_disk(const struct cm4_image *image)

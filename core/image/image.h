@@ -27,9 +27,11 @@ struct console;
  */
 
 enum image_event {
-	IMAGE_BEGAN, /* the first byte of a flash was admitted, or writing goes on after WHOLE */
+	IMAGE_BEGAN,   /* the first byte of a flash was admitted, or writing goes on after WHOLE */
+	IMAGE_CHANGES, /* between BEGAN and anything that happens to the disk: what was on it goes */
 	IMAGE_VERIFYING, /* all is written but the start, and what is not proved yet is waited for */
 	IMAGE_WHOLE,	 /* a close() found it whole: all of it is on the medium, and proved */
+	IMAGE_VERIFIED, /* a proof by the verb has ended; error 0: all is well, or not known to be otherwise; -ESTALE */
 	IMAGE_INCOMPLETE, /* the last close left it not whole; error and text say why */
 	IMAGE_FAILED, /* an error sticks; error and text say which. The disk is closed at once */
 	IMAGE_CLOSED, /* the disk has been closed: call image_reap */
@@ -103,7 +105,10 @@ void image_reap(struct cm4_image *image);
  */
 void image_supersede(struct cm4_image *image);
 
-/* The disk was opened for writing by somebody else: what is known of it is known no more. */
+/*
+ * The disk was opened for writing by somebody else, or left: what is known of it is known no more, and writing cannot
+ * go on where it stopped (ESTALE), but begin anew.
+ */
 void image_overwrite(struct cm4_image *image);
 
 const char *image_disk(const struct cm4_image *image);

@@ -9,6 +9,7 @@
 #include "image/prove.h"
 #include "image/rangemap.h"
 #include "seam/block.h"
+#include "util/bytes.h"
 
 /*
  * The path of a byte:

@@ -13,16 +13,6 @@ bool judge_is_held(const struct cm4_image *image)
 	return image->mode == CM4_IMAGE_FLASH && !image->judge.passed;
 }
 
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static bool is_zeros(const unsigned char *bytes, size_t n)
-{
-	return bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
-}
-
 /* All of the first MiB is in @map, and something is in it. */
 static bool has_head(const struct cm4_image *image, const struct rangemap *map)
 {
@@ -55,6 +45,16 @@ static int read_head(void *data, void *buffer, size_t size, uint64_t offset)
 		return -ENODATA;
 	memcpy(buffer, image->head.data + offset, size);
 	return 0;
+}
+
+/* Of the head, which the disk does not have yet, what lies within. */
+static void overlay_head(
+	struct cm4_image *image, unsigned char *bytes, uint64_t start, uint64_t end)
+{
+	LOCKED(&image->lock);
+
+	if (image->head.data && start < HEAD_SIZE)
+		memcpy(bytes, image->head.data + start, min64(end, HEAD_SIZE) - start);
 }
 
 /* What is behind the head, of [start, end) in whole blocks: from the disk where it was written. */
@@ -98,9 +98,11 @@ static int read_anywhere(void *data, void *buffer, size_t size, uint64_t offset)
 	if (!bytes)
 		return -ENOMEM;
 	r = read_blocks(image, bytes, start, end);
-	if (r == 0)
-		memcpy(buffer, bytes + (offset - start), size);
-	return r;
+	if (r < 0)
+		return r;
+	overlay_head(image, bytes, start, end);
+	memcpy(buffer, bytes + (offset - start), size);
+	return 0;
 }
 
 /* Lock held, given up in between. */
@@ -117,9 +119,18 @@ static int probe(struct cm4_image *image,
 	return r < 0 ? writer_failed(image, r, "looking at the image", 0) : writer_verdict(image);
 }
 
-static int refuse(struct cm4_image *image, const struct layout *layout)
+void judge_refuse(struct cm4_image *image)
 {
-	image_fail(image, -EINVAL, true, "this is not a disk image, it has %s", layout->text);
+	bool held = judge_is_held(image);
+
+	image_fail(image, -EINVAL, true, "this is not a disk image, it has %s%s",
+		held && !rangemap_has(&image->data, 0) ? "no start" : image->judge.layout.text,
+		held ? "; nothing on the disk was changed" : "");
+}
+
+static int refuse(struct cm4_image *image)
+{
+	judge_refuse(image);
 	return writer_verdict(image);
 }
 
@@ -128,6 +139,9 @@ int judge_let_pass(struct cm4_image *image)
 	int r;
 
 	image->judge.passed = true;
+	image_tell(image, IMAGE_CHANGES, 0, NULL);
+	if (image->state != DISK_OPEN)
+		return writer_verdict(image);
 	r = prove_begin(image);
 	return r < 0 ? writer_failed(image, r, "beginning the proof", 0) : head_wipe(image);
 }
@@ -152,13 +166,17 @@ int judge_look(struct cm4_image *image, bool last)
 
 	image->judge.looked_at = image->head.changes;
 	r = probe(image, read_head, &layout);
-	if (r < 0)
+	/* Emptied meanwhile: what was looked at is no more. */
+	if (r < 0 || image->restart || !image->began)
 		return r;
 	if (layout.kind != LAYOUT_NONE)
 		return let_pass_if_it_fits(image, &layout);
 	image->judge.layout = layout;
+	/* It may be another by now, and is looked at again. */
+	if (image->judge.looked_at != image->head.changes)
+		return 0;
 	/* A part of it that was leapt over may be filled yet. */
-	return last || has_head(image, &image->data) ? refuse(image, &layout) : 0;
+	return last || has_head(image, &image->data) ? refuse(image) : 0;
 }
 
 int judge_whole(struct cm4_image *image)
@@ -177,7 +195,7 @@ int judge_whole(struct cm4_image *image)
 	if (image->change != change)
 		return 0;
 	if (layout.kind == LAYOUT_NONE)
-		return refuse(image, &layout);
+		return refuse(image);
 	image->judge.lacking = layout.reaches > image->size;
 	return image->judge.lacking ? -EBADMSG : 0;
 }

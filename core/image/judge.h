@@ -51,4 +51,7 @@ int judge_let_pass(struct cm4_image *image);
  */
 int judge_whole(struct cm4_image *image);
 
+/* Fails the image: it is no disk image, as its last look or close found. */
+void judge_refuse(struct cm4_image *image);
+
 void judge_forget(struct cm4_image *image); /* the content begins anew */

@@ -52,8 +52,11 @@ static void note(struct prove *prove)
 	struct prover_status status;
 
 	prover_get_status(prove->prover, &status);
+	prove->bytes += status.bytes_proved - prove->base;
+	/* What was read back in part was read back. */
+	if (prove->kind == CM4_VERIFY_READBACK)
+		return;
 	prove->kind = status.kind == PROVER_MEDIUM ? CM4_VERIFY_MEDIUM : CM4_VERIFY_READBACK;
-	prove->bytes += status.bytes_proved;
 	snprintf(prove->reason, sizeof(prove->reason), "%s", status.reason);
 }
 
@@ -64,7 +67,10 @@ void prove_end(struct cm4_image *image)
 
 	if (!prover)
 		return;
+	while (image->aborting)
+		pthread_cond_wait(&image->wake, &image->lock);
 	note(&image->prove);
+	image->prove.base = 0;
 	image->prove.prover = NULL;
 	image->prove.hasher = NULL;
 	pthread_mutex_unlock(&image->lock);
@@ -164,15 +170,34 @@ int prove_can_again(const struct cm4_image *image)
 	return ledger_covers(&image->prove.ledger, end_of(image)) < end_of(image) ? -ENODATA : 0;
 }
 
+/* Lock held. As if nothing had been proved so far. */
+static void forget_progress(struct prove *prove)
+{
+	struct prover_status status = {0};
+
+	if (prove->prover)
+		prover_get_status(prove->prover, &status);
+	prove->base = status.bytes_proved;
+	prove->bytes = 0;
+	prove->kind = CM4_VERIFY_OFF;
+	prove->reason[0] = '\0';
+}
+
+/* Lock held. The disk is still this image's, and that is what it was. */
+static bool is_ours(const struct cm4_image *image, uint64_t change)
+{
+	return !image->superseded && !image->prove.overwritten && image->change == change;
+}
+
 int prove_again(struct cm4_image *image)
 {
 	struct prove *prove = &image->prove;
 	uint64_t change = image->change, end = end_of(image);
 	int r;
 
-	prove->bytes = 0;
+	forget_progress(prove);
 	r = prove_begin(image);
-	for (size_t i = 0; r == 0 && image->change == change && i < prove->ledger.n; i++) {
+	for (size_t i = 0; r == 0 && is_ours(image, change) && i < prove->ledger.n; i++) {
 		const struct ledger_entry entry = prove->ledger.entries[i];
 
 		if (entry.offset < end)
@@ -184,7 +209,7 @@ int prove_again(struct cm4_image *image)
 		pthread_mutex_lock(&image->lock);
 	}
 	/* What differs then is no fault of the medium's. */
-	return image->superseded || prove->overwritten || image->change != change ? -ESTALE : r;
+	return is_ours(image, change) ? r : -ESTALE;
 }
 
 bool prove_explains(struct cm4_image *image, int error, char *text, size_t size)
@@ -206,8 +231,7 @@ void prove_status(struct cm4_image *image, struct cm4_image_status *status)
 
 	if (copy.prover)
 		note(&copy);
-	status->verify =
-		copy.prover || copy.bytes || *copy.reason ? copy.kind : image->policy.verify;
+	status->verify = copy.kind == CM4_VERIFY_OFF ? image->policy.verify : copy.kind;
 	status->bytes_proved = copy.bytes;
 	snprintf(status->verify_reason, sizeof(status->verify_reason), "%s", copy.reason);
 }
@@ -216,6 +240,5 @@ void prove_forget(struct cm4_image *image)
 {
 	ledger_clear(&image->prove.ledger);
 	image->prove.overwritten = false;
-	image->prove.bytes = 0;
-	image->prove.reason[0] = '\0';
+	forget_progress(&image->prove);
 }

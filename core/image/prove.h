@@ -24,10 +24,10 @@ struct prove {
 	struct ledger ledger;
 	bool overwritten; /* somebody else has changed the disk since */
 
-	/* Of provers that are no more. */
-	enum cm4_verify kind; /* what the last of them said */
-	uint64_t bytes;
-	char reason[160];
+	/* Of provers that are no more; with @base, of which the one that is there proved what does not count. */
+	uint64_t bytes, base;
+	enum cm4_verify kind; /* off: of none yet */
+	char reason[160];     /* why readback; else "" */
 };
 
 /* On the image's thread; lock held. 0, -ENOMEM or -EAGAIN. */

@@ -10,18 +10,13 @@
  * one: so that small reads keep the link full too. Any change of the content makes the windows
  * stale.
  *
- * What is in a chunk is written first. From then on until the window is read nothing else reaches
- * the disk, for the thread is here; so a copy of the map, taken when the chunk is gone, describes
- * what the disk holds.
+ * What is in a chunk is written first, but for what is held back (judge.h). From then on until the
+ * window is read nothing else reaches the disk, for the thread is here; so a copy of the map, taken
+ * when the chunk is gone, describes what the disk holds.
  */
 
 #define WINDOW_SIZE   CHUNK_SIZE
 #define WINDOW_BLOCKS (WINDOW_SIZE / RANGEMAP_BLOCK)
-
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static bool fetched(const struct cm4_image *image, size_t i, uint64_t at, bool stale)
 {

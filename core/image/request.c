@@ -195,6 +195,12 @@ static enum answer answer_raw(struct cm4_image *image, struct cm4_io *io)
 	return ready(io, -EINVAL);
 }
 
+/* It goes on with what is on the disk; where that is not there any more, it cannot. */
+static bool adds(const struct cm4_io *io)
+{
+	return io_changes(io) && (io->kind != CM4_IO_TRUNCATE || io->length > 0);
+}
+
 enum answer request_answer(struct cm4_image *image, struct cm4_io *io)
 {
 	if (image->mode == CM4_IMAGE_RAW)
@@ -202,7 +208,7 @@ enum answer request_answer(struct cm4_image *image, struct cm4_io *io)
 						      : answer_raw(image, io);
 	if (image->error)
 		return ready(io, image->error);
-	if (image->superseded) {
+	if (image->superseded || (image->prove.overwritten && adds(io))) {
 		bool closes = io->kind == CM4_IO_SYNC || io->kind == CM4_IO_FLUSH;
 
 		return ready(io, closes ? 0 : -ESTALE);

@@ -59,8 +59,9 @@ bool cm4_image_is_being_written(struct cm4_image *image)
 {
 	LOCKED(&image->lock);
 
-	return image->mode == CM4_IMAGE_FLASH && image->began && image->opens_writable > 0 &&
-	       !image->killed && !image->error;
+	/* The first byte may still wait for the module's boot. */
+	return image->mode == CM4_IMAGE_FLASH && (image->began || image_has_changers(image)) &&
+	       image->opens_writable > 0 && !image->killed && !image->error;
 }
 
 int cm4_image_rename(struct cm4_image *image, const char *label)

@@ -148,11 +148,16 @@ static bool must_leave(const struct cm4_image *image)
 /* What was written before an image goes on another day is proved today: its proof ends with the disk's closing. */
 static void leave(struct cm4_image *image)
 {
-	if (!judge_is_held(image) && image->change != image->synced) {
-		if (writer_sync(image) == 0)
+	uint64_t change = image->change;
+	int r = 0;
+
+	if (!judge_is_held(image)) {
+		if (change != image->synced)
+			r = writer_sync(image);
+		if (r == 0)
 			prove_wait(image);
-		/* It may have failed; or somebody has come back meanwhile. */
-		if (image->state != DISK_OPEN || !must_leave(image))
+		/* It may have failed; or somebody has come back meanwhile, and perhaps has left again. */
+		if (image->state != DISK_OPEN || !must_leave(image) || image->change != change)
 			return;
 	}
 	if (image->began)
@@ -216,9 +221,9 @@ static void close_disk(struct cm4_image *image)
 {
 	struct block *block = image->block;
 
+	prove_end(image);
 	while (image->aborting)
 		pthread_cond_wait(&image->wake, &image->lock);
-	prove_end(image);
 	pthread_mutex_unlock(&image->lock);
 	block->ops->close(block);
 	pthread_mutex_lock(&image->lock);

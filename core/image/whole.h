@@ -8,9 +8,7 @@
  * Is what was written all that was meant to be written? Nobody says so: a close() comes from a
  * writer that is through, from one that is dying, from a child that inherited the descriptor and
  * from qemu-img, which opens its output three times. So it is judged by the content and by what is
- * known of the writer. Pure.
- *
- * Judging the content itself, by the ends of partitions and filesystems, has its place here.
+ * known of the writer. Pure. The content itself, which may say how far it reaches, is judge.c's.
  */
 struct whole_facts {
 	uint64_t size;

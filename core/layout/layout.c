@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "layout/internal.h"
+#include "util/bytes.h"
 #include "util/cleanup.h"
 
 static void say(struct layout *layout, enum layout_kind kind, const char *format, ...)
@@ -43,11 +44,6 @@ static void judge_filesystem(struct probe *probe, const struct signature *signat
 		name = superblock_measure(probe, 0, "");
 	say(&probe->layout, LAYOUT_FILESYSTEM, "%s %s", name ? name : signature->type,
 		signature->filesystem ? "filesystem" : "volume");
-}
-
-static bool is_zeros(const uint8_t *bytes, size_t size)
-{
-	return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
 static void judge_nothing(struct probe *probe)

@@ -107,41 +107,6 @@ static const char *refusal_text(int error)
 	return strerrordesc_np(-error);
 }
 
-/* The image that is on the disk from now on; the one before it is no more. */
-static void make_current(struct cm4_module *module, struct cm4_image *image)
-{
-	struct cm4_image *before;
-
-	{
-		LOCKED(&module->lock);
-		before = module->image;
-		if (before == image)
-			return;
-		module->image = cm4_image_ref(image);
-	}
-	if (before) {
-		if (strcmp(image_disk(before), image_disk(image)) == 0)
-			image_supersede(before);
-		cm4_image_unref(before);
-	}
-	fleet_changed(module->fleet, module, CM4_CHANGE_IMAGE);
-}
-
-/* The raw disk is going to be written: what was proved of the image on it says nothing any more. */
-static void overwrite_current(struct cm4_module *module, struct cm4_image *raw)
-{
-	struct cm4_image *image = NULL;
-
-	{
-		LOCKED(&module->lock);
-		if (module->image && strcmp(image_disk(module->image), image_disk(raw)) == 0)
-			image = cm4_image_ref(module->image);
-	}
-	if (image)
-		image_overwrite(image);
-	cm4_image_unref(image);
-}
-
 static void drop_claim(struct cm4_module *module, struct cm4_image *image)
 {
 	struct claim *claim;
@@ -173,9 +138,9 @@ static void admit(struct cm4_module *module, struct cm4_image *image, bool writa
 	}
 
 	if (writable && image_mode(image) == CM4_IMAGE_FLASH)
-		make_current(module, image);
+		images_make_current(module, image);
 	else if (writable)
-		overwrite_current(module, image);
+		images_overwrite(module, image);
 	r = image_admit(image, block, writable);
 	if (r >= 0)
 		return;
@@ -366,8 +331,14 @@ static void on_event(
 		if (flash)
 			module_feed(module, LIFE_IMAGE_BEGAN, 0, NULL);
 		break;
+	case IMAGE_CHANGES:
+		images_put_on_disk(module, image);
+		break;
 	case IMAGE_VERIFYING:
 		module_feed(module, LIFE_IMAGE_VERIFYING, 0, NULL);
+		break;
+	case IMAGE_VERIFIED:
+		module_feed(module, LIFE_IMAGE_VERIFIED, error, NULL);
 		break;
 	case IMAGE_WHOLE:
 		if (flash)

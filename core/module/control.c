@@ -188,15 +188,18 @@ static void verified(struct cm4_io *io, ssize_t result)
 /* With a reference. 0 or -errno. */
 static int find_verifiable(struct cm4_module *module, struct cm4_image **ret_image)
 {
+	const struct module_disk *disk = NULL;
 	LOCKED(&module->lock);
 
 	if (module->life.gone)
 		return -ENODEV;
 	if (module->life.state == CM4_STATE_BOOTING || admission_writing(module))
 		return -EBUSY;
-	if (!module->image)
+	if (module->image)
+		disk = module_find_disk(module, image_disk(module->image));
+	if (!disk || !disk->image)
 		return -ENODATA;
-	*ret_image = cm4_image_ref(module->image);
+	*ret_image = cm4_image_ref(disk->image);
 	return 0;
 }
 
@@ -217,20 +220,25 @@ static void verify(struct cm4_module *module, void (*done)(void *, int), void *d
 	cm4_image_submit(verification->image, &verification->io);
 }
 
+static bool is_busy(const struct life *life)
+{
+	return life->state == CM4_STATE_BOOTING || life->state == CM4_STATE_FLASHING ||
+	       life->state == CM4_STATE_VERIFYING;
+}
+
 static int clear(struct cm4_module *module)
 {
 	struct cm4_image *image;
 
 	{
 		LOCKED(&module->lock);
-		if (module->life.state == CM4_STATE_BOOTING || admission_writing(module))
+		if (is_busy(&module->life) || admission_writing(module))
 			return -EBUSY;
-		image = module->image;
-		module->image = NULL;
 	}
-	if (image)
+	while ((image = images_take(module))) {
 		image_supersede(image);
-	cm4_image_unref(image);
+		cm4_image_unref(image);
+	}
 	module_feed(module, LIFE_CLEAR, 0, NULL);
 	fleet_changed(module->fleet, module, CM4_CHANGE_IMAGE);
 	return 0;

@@ -72,8 +72,9 @@ static const struct row rows[FAILURE_N] = {
 	[FAILURE_NOT_WHOLE] = {EBADMSG, CM4_BLAME_USER, "the image is not whole",
 		"Copy it again from the start, or append what is missing."},
 	[FAILURE_NOT_AN_IMAGE] = {EINVAL, CM4_BLAME_USER, "this is not a disk image",
-		"Nothing on the disk was changed. Copy an image with a partition table or a "
-		"filesystem, unpacked if it is compressed; --raw lets anything through."},
+		"Copy an image with a partition table or a filesystem, unpacked if it is "
+		"compressed; "
+		"--raw lets anything through."},
 	[FAILURE_MEDIUM] = {EIO, CM4_BLAME_MEDIA, "the module's disk failed to read or write",
 		"Copy again; if it fails at the same place, the eMMC or card is worn out or "
 		"broken."},

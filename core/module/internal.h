@@ -19,6 +19,7 @@
  *	module.c     creation, references, status, feeding the life machine
  *	worker.c     the module's thread: does what the life machine asks for, keeps its timer
  *	admission.c  who gets the disk: images wanting, holding and leaving it
+ *	images.c     which image was dropped last, and which are on the disks
  *	control.c    the verbs of the control file
  *
  * Lock order: fleet->lock, then module->lock, then an image's own lock. None is held across USB, a
@@ -45,7 +46,9 @@ TAILQ_HEAD(waiter_list, waiter);
 
 struct module_disk {
 	struct cm4_disk_status status;
-	struct cm4_image *raw; /* made when first asked for, kept until the module leaves */
+	struct cm4_image *raw; /* made when first asked for, kept until the disk leaves */
+	struct cm4_image
+		*image; /* whose bytes are on it, as far as they are; with a reference, or NULL */
 };
 
 struct cm4_module {
@@ -80,7 +83,7 @@ struct cm4_module {
 	struct module_disk disks[CM4_DISKS_MAX];
 	size_t n_disks;
 
-	struct cm4_image *image; /* the one last dropped */
+	struct cm4_image *image; /* the one last dropped, with a reference */
 	TAILQ_HEAD(, claim) claims;
 	struct waiter_list boot_waiters, cancel_waiters, eject_waiters;
 
@@ -136,6 +139,17 @@ bool admission_writing(struct cm4_module *module);
 bool admission_held(struct cm4_module *module);
 struct module_disk *module_find_disk(
 	struct cm4_module *module, const char *name); /* lock held; or NULL */
+
+/* images.c. All but take: on the thread of an event or of the module's; tell the listener. */
+
+/* It was dropped last. The one before stays what it is while it is on a disk; else it goes. */
+void images_make_current(struct cm4_module *module, struct cm4_image *image);
+/* It is on the disk from now on, and what was there is no more. */
+void images_put_on_disk(struct cm4_module *module, struct cm4_image *image);
+/* The raw disk is going to be written: what was proved of the image on it says nothing any more. */
+void images_overwrite(struct cm4_module *module, const struct cm4_image *raw);
+/* One of them, with the module's reference, which is the caller's now. NULL: there is none any more. */
+struct cm4_image *images_take(struct cm4_module *module);
 
 /* control.c */
 void control_answer_boot(struct cm4_module *module, int result); /* thread */

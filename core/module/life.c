@@ -225,6 +225,7 @@ static struct effect handle_rom(struct life *life, enum life_event event, int er
 		break;
 	case LIFE_IMAGE_BEGAN:
 	case LIFE_IMAGE_VERIFYING:
+	case LIFE_IMAGE_VERIFIED:
 	case LIFE_IMAGE_WHOLE:
 	case LIFE_IMAGE_INCOMPLETE:
 	case LIFE_CANCEL:
@@ -286,6 +287,7 @@ static struct effect handle_booting(struct life *life, enum life_event event, in
 	case LIFE_BOOT:
 	case LIFE_IMAGE_BEGAN:
 	case LIFE_IMAGE_VERIFYING:
+	case LIFE_IMAGE_VERIFIED:
 	case LIFE_IMAGE_WHOLE:
 	case LIFE_IMAGE_INCOMPLETE:
 	case LIFE_CLEAR:
@@ -313,10 +315,14 @@ static struct effect handle_flashing(struct life *life, enum life_event event, i
 		break;
 	case LIFE_IMAGE_BEGAN:
 		/* Somebody writes on, though all seemed to be there. */
-		life->state = CM4_STATE_FLASHING;
+		become(life, &effect, CM4_STATE_FLASHING);
 		break;
 	case LIFE_IMAGE_VERIFYING:
-		life->state = CM4_STATE_VERIFYING;
+		become(life, &effect, CM4_STATE_VERIFYING);
+		break;
+	case LIFE_IMAGE_VERIFIED:
+		if (life->state == CM4_STATE_VERIFYING)
+			become(life, &effect, error ? CM4_STATE_READY : CM4_STATE_DONE);
 		break;
 	case LIFE_IMAGE_WHOLE:
 		become(life, &effect, CM4_STATE_DONE);
@@ -431,6 +437,7 @@ static struct effect handle_idle(struct life *life, enum life_event event, int e
 	case LIFE_USB_SECOND:
 	case LIFE_USB_DISK:
 	case LIFE_USB_OTHER:
+	case LIFE_IMAGE_VERIFIED:
 	case LIFE_IMAGE_WHOLE:
 	case LIFE_CANCEL:
 	case LIFE_EVENT_N:

@@ -43,6 +43,7 @@ enum life_event {
 	/* What an image on this module's disk reports. */
 	LIFE_IMAGE_BEGAN,
 	LIFE_IMAGE_VERIFYING,
+	LIFE_IMAGE_VERIFIED, /* with an error, negative: another image is on the disk by now */
 	LIFE_IMAGE_WHOLE,
 	LIFE_IMAGE_INCOMPLETE, /* with an error, negative */
 	LIFE_IMAGE_FAILED,     /* with an error, negative */

@@ -201,28 +201,42 @@ void module_usb_attached(struct cm4_module *module, enum boot_kind kind,
 	module_feed(module, event_of(kind), 0, NULL);
 }
 
-/* The raw image of the first disk, which is taken off the list; NULL and false when there is none
- * left. */
-static bool take_disk(struct cm4_module *module, struct cm4_image **ret_raw)
+/* Lock held. Off the list. */
+static struct module_disk take_disk(struct cm4_module *module, struct module_disk *disk)
+{
+	struct module_disk taken = *disk;
+
+	module->n_disks--;
+	memmove(disk, disk + 1, (size_t)(module->disks + module->n_disks - disk) * sizeof(*disk));
+	return taken;
+}
+
+/* What comes in the disk's place may be another card: nothing goes on there. */
+static void end_disk(struct module_disk *disk, const char *text)
+{
+	if (disk->raw)
+		image_abort(disk->raw, -ENODEV, text);
+	cm4_image_unref(disk->raw);
+	if (disk->image)
+		image_overwrite(disk->image);
+	cm4_image_unref(disk->image);
+}
+
+static bool take_first_disk(struct cm4_module *module, struct module_disk *ret_disk)
 {
 	LOCKED(&module->lock);
 	if (module->n_disks == 0)
 		return false;
-	*ret_raw = module->disks[0].raw;
-	module->n_disks--;
-	memmove(module->disks, module->disks + 1, module->n_disks * sizeof(module->disks[0]));
+	*ret_disk = take_disk(module, &module->disks[0]);
 	return true;
 }
 
 void module_usb_detached(struct cm4_module *module)
 {
-	struct cm4_image *raw;
+	struct module_disk disk;
 
-	while (take_disk(module, &raw)) {
-		if (raw)
-			image_abort(raw, -ENODEV, "the module left the bus");
-		cm4_image_unref(raw);
-	}
+	while (take_first_disk(module, &disk))
+		end_disk(&disk, "the module left the bus");
 	module_feed(module, LIFE_USB_GONE, 0, NULL);
 }
 
@@ -280,7 +294,7 @@ void module_disk_attached(struct cm4_module *module, const struct block_identity
 
 void module_disk_detached(struct cm4_module *module, const char *name)
 {
-	struct cm4_image *raw = NULL;
+	struct module_disk taken;
 
 	{
 		LOCKED(&module->lock);
@@ -288,14 +302,9 @@ void module_disk_detached(struct cm4_module *module, const char *name)
 
 		if (!disk)
 			return;
-		raw = disk->raw;
-		module->n_disks--;
-		memmove(disk, disk + 1,
-			(size_t)(module->disks + module->n_disks - disk) * sizeof(*disk));
+		taken = take_disk(module, disk);
 	}
-	if (raw)
-		image_abort(raw, -ENODEV, "the disk left");
-	cm4_image_unref(raw);
+	end_disk(&taken, "the disk left");
 	if (strcmp(name, MODULE_MAIN_DISK) == 0)
 		module_feed(module, LIFE_DISK_GONE, 0, NULL);
 	fleet_changed(module->fleet, module, CM4_CHANGE_STATE);

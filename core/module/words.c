@@ -109,6 +109,7 @@ const char *life_event_to_string(enum life_event event)
 		[LIFE_TIMEOUT] = "timeout",
 		[LIFE_IMAGE_BEGAN] = "image-began",
 		[LIFE_IMAGE_VERIFYING] = "image-verifying",
+		[LIFE_IMAGE_VERIFIED] = "image-verified",
 		[LIFE_IMAGE_WHOLE] = "image-whole",
 		[LIFE_IMAGE_INCOMPLETE] = "image-incomplete",
 		[LIFE_IMAGE_FAILED] = "image-failed",

@@ -133,12 +133,11 @@ static unsigned next_work(struct cm4_module *module)
 	return todo;
 }
 
-static struct cm4_image *take_image(struct cm4_module *module)
+static struct cm4_image *take_raw(struct cm4_module *module)
 {
 	LOCKED(&module->lock);
-	struct cm4_image *image = module->image;
+	struct cm4_image *image = NULL;
 
-	module->image = NULL;
 	for (size_t i = 0; !image && i < module->n_disks; i++) {
 		image = module->disks[i].raw;
 		module->disks[i].raw = NULL;
@@ -170,7 +169,7 @@ static void depart(struct cm4_module *module)
 	do {
 		admission_run(module);
 	} while (wait_for_claims(module));
-	while ((image = take_image(module))) {
+	while ((image = images_take(module)) || (image = take_raw(module))) {
 		image_abort(image, -ENODEV, "the module left the bus");
 		cm4_image_unref(image);
 	}

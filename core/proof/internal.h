@@ -64,6 +64,7 @@ void queue_fail(struct prover *prover, int error, uint64_t offset, const char *f
 /* Something to take up, true; or it is over, false. Waits. */
 bool queue_wait(struct prover *prover);
 bool queue_is_over(struct prover *prover);
+bool queue_pause(struct prover *prover, unsigned ms); /* so long, or until it is over: false */
 
 /*
  * The thread's two ways. 0: it is over, by abort or by an error that sticks. medium_run, else: why it cannot be

@@ -14,6 +14,8 @@
 #define HEAR_MS	     1000 /* at the most, before the queue and the end are looked at again */
 #define HEAR_OPEN_MS 20	  /* ... while there could be more under way than there is */
 #define SAY_MS	     100
+#define BUSY_MS	     5000 /* a console that another program has is asked for again */
+#define BUSY_STEP_MS 100
 
 static uint64_t nonce_new(void)
 {
@@ -141,6 +143,18 @@ static const char *explain_open(int error)
 	return "its console cannot be opened";
 }
 
+/* One that is busy may be let go: by a proof that has just ended, by a program that looks for modems. */
+static int open_console(struct prover *prover, struct console **ret_console)
+{
+	uint64_t deadline = clock_ms() + BUSY_MS;
+	int r;
+
+	do {
+		r = prover->source.open_console(prover->source.data, ret_console);
+	} while (r == -EBUSY && clock_ms() < deadline && queue_pause(prover, BUSY_STEP_MS));
+	return r;
+}
+
 int medium_run(struct prover *prover, const char **ret_reason)
 {
 	struct console *console;
@@ -154,7 +168,7 @@ int medium_run(struct prover *prover, const char **ret_reason)
 		*ret_reason = "its name for the disk is none that a shell may be told";
 		return r;
 	}
-	r = prover->source.open_console(prover->source.data, &console);
+	r = open_console(prover, &console);
 	if (r < 0) {
 		*ret_reason = explain_open(r);
 		return r;

@@ -143,3 +143,13 @@ bool queue_is_over(struct prover *prover)
 
 	return prover->status.error;
 }
+
+bool queue_pause(struct prover *prover, unsigned ms)
+{
+	uint64_t deadline = clock_ns() + ms * NS_PER_MS;
+	LOCKED(&prover->lock);
+
+	while (!prover->status.error && clock_ns() < deadline)
+		cond_wait_until(&prover->changed, &prover->lock, deadline);
+	return !prover->status.error;
+}

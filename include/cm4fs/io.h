@@ -24,9 +24,10 @@ enum cm4_io_kind {
 	CM4_IO_TRUNCATE, /* length: the file's new size */
 	CM4_IO_ZERO,	 /* offset, length: this range is zeros from now on; the size stays */
 	CM4_IO_ALLOCATE, /* offset, length: the size becomes at least offset + length */
-	CM4_IO_SYNC,	 /* everything taken so far is on the medium when this completes */
-	CM4_IO_FLUSH,	 /* one close(): as SYNC, and the image is whole, or this says why not */
-	CM4_IO_VERIFY,	 /* a whole image: the disk holds it still, or this says that it does not */
+	CM4_IO_SYNC,   /* everything taken so far is on the medium when this completes, but for what
+			waits for a FLUSH: the start, and all of what is not known for a disk image yet */
+	CM4_IO_FLUSH,  /* one close(): as SYNC, and the image is whole, or this says why not */
+	CM4_IO_VERIFY, /* a whole image: the disk holds it still, or this says that it does not */
 };
 
 struct cm4_io {

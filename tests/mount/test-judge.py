@@ -149,6 +149,29 @@ with open({image!r}, "rb") as image, open({rig.module("killed.img")!r}, "wb", bu
                 file.write(content[mib * MIB:(mib + 1) * MIB])
         rig.holds(rig.file("last", content))
 
+    @case("what is refused leaves the image before as it was: to be read, proved and listed")
+    def _():
+        run("cp", mbr, rig.module("good.img"))
+        result = run("cp", rig.file("note.txt", b"remember the milk"), rig.module("note.txt"), status=1)
+        contains("what cp says", result.text, "Invalid argument")
+        same("image", rig.status()["image"]["name"], "note.txt")
+        run("cmp", mbr, rig.module("good.img"))
+        rig.control("verify")
+        run("cp", gpt, rig.module("next.img"))
+        assert not os.path.exists(rig.module("good.img")), "it is listed, though another is on the disk"
+        assert not os.path.exists(rig.module("note.txt")), "it is listed, though it was never on the disk"
+
+    @case("an image that was zeroed at its start is refused, and the disk has no start any more")
+    def _():
+        content = disk_image(24 * MIB)
+        with opened(rig.module("zeroed.img")) as fd:
+            for mib in range(24):
+                os.write(fd, content[mib * MIB:(mib + 1) * MIB])
+            os.pwrite(fd, bytes(MIB), 0)
+            raises(errno.EINVAL, os.close, os.dup(fd))
+        contains("FAIL.TXT", rig.text("FAIL.TXT"), "^error: this is not a disk image, it has nothing but zeros$")
+        same("the medium's start", open(rig.medium(), "rb").read(MIB), bytes(MIB))
+
     @case("a backup of a disk without an image is not restored")
     def _():
         with opened(rig.module("mmcblk0.img"), os.O_WRONLY | os.O_TRUNC) as fd:

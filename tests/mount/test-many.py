@@ -51,6 +51,17 @@ with Rig("emmc=128M:link=8M:medium=0") as rig:
         run("cp", late, rig.module("os.img"))
         rig.holds(late)
 
+with Rig("emmc=128M:link=0:medium=0:boot=2000") as rig:
+    image, late = (make_image(os.path.join(rig.base, name), 24) for name in ("image", "late"))
+
+    @case("a second cp onto the name whose first byte still waits for the boot is EBUSY, and the first is whole")
+    def _():
+        first = subprocess.Popen(["cp", image, rig.module("os.img")])
+        rig.wait_for("booting")
+        contains("what cp says", run("cp", late, rig.module("os.img"), status=1).text, "busy")
+        same("the first one's exit status", first.wait(60 * SLOW), 0)
+        rig.holds(image)
+
 # 64 writers that wait: the module takes next to nothing, and a second one beside it is left alone.
 with Rig("count=2:emmc=128M:link=200K:medium=0", "--raw") as rig:
     other = rig.serials()[1]

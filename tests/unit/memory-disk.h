@@ -39,6 +39,7 @@ struct disk {
 	unsigned char *medium; /* what is left of it when the power goes */
 	uint64_t size;
 	bool held;	  /* transfers wait until it is let go, or aborted */
+	uint64_t hold_at; /* writes at this offset do; 0: none */
 	unsigned waiting; /* transfers that do */
 	int fail_write, fail_read, fail_sync;
 	unsigned last; /* the power goes after so many writes and syncs; 0: never */
@@ -111,6 +112,12 @@ static inline int disk_writev(struct block *block, const struct iovec *iov, int 
 	LOCKED(&disk->lock);
 	int r = disk_pass(disk);
 
+	if (r == 0 && disk->hold_at && disk->hold_at == offset) {
+		disk->waiting++;
+		pthread_cond_broadcast(&disk->moved);
+		AWAIT(&disk->lock, &disk->moved, disk->hold_at != offset);
+		disk->waiting--;
+	}
 	if (r < 0)
 		return r;
 	if (!disk->writable)
@@ -313,6 +320,15 @@ static inline void disk_hold(struct disk *disk, bool held)
 	LOCKED(&disk->lock);
 
 	disk->held = held;
+	pthread_cond_broadcast(&disk->moved);
+}
+
+/* Writes at this offset wait, until another is said; 0: none do. */
+static inline void disk_hold_at(struct disk *disk, uint64_t offset)
+{
+	LOCKED(&disk->lock);
+
+	disk->hold_at = offset;
 	pthread_cond_broadcast(&disk->moved);
 }
 

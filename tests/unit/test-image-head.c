@@ -163,6 +163,29 @@ static void the_power_may_go_at_any_moment(void **state)
 	}
 }
 
+/* Ctrl-C in the last moment of a copy, and the next one's O_TRUNC while the start is being written. */
+static void an_image_emptied_while_its_start_is_written_tears_nothing(void **state)
+{
+	struct asked flush;
+	struct fixture f;
+
+	fixture_begin_with(&f, CM4_IMAGE_FLASH, 8 * MIB,
+		&(struct image_policy){.verify = CM4_VERIFY_READBACK, .raw = true});
+	assert_int_equal(do_write(f.image, 0, f.data, 2 * MIB), 2 * MIB);
+	disk_hold_at(f.disk, 4096);
+	ask(&flush, f.image, CM4_IO_FLUSH, 0, 0, NULL);
+	disk_await_transfer(f.disk);
+	cm4_image_interrupt(f.image, &flush.io);
+	assert_int_equal(answer_of(&flush), -EINTR);
+	cm4_image_restart(f.image);
+	disk_hold_at(f.disk, 0);
+	assert_int_equal(do_write(f.image, 0, f.data + 3 * MIB, 3 * MIB), 3 * MIB);
+	assert_int_equal(do_flush(f.image), 0);
+	assert_memory_equal(f.disk->medium, f.data + 3 * MIB, 3 * MIB);
+	assert_int_equal(told_times(f.owner, IMAGE_FAILED), 0);
+	fixture_end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +197,7 @@ int main(void)
 		cmocka_unit_test(an_incomplete_image_goes_on_with_its_start),
 		cmocka_unit_test(a_writer_that_is_interrupted_before_its_first_byte_leaves_no_lie),
 		cmocka_unit_test(the_power_may_go_at_any_moment),
+		cmocka_unit_test(an_image_emptied_while_its_start_is_written_tears_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

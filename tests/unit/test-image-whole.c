@@ -270,6 +270,34 @@ static void a_sync_after_reopening_makes_the_gaps_count_as_meant(void **state)
 	fixture_end(&f);
 }
 
+/* Somebody comes, writes and goes while the last close before him is still at its sync. */
+static void a_visit_during_the_last_close_is_not_forgotten(void **state)
+{
+	struct fixture f;
+
+	fixture_begin(&f, CM4_IMAGE_FLASH, 8 * MIB);
+	assert_int_equal(do_write(f.image, 0, f.data, 4 * MIB), 4 * MIB);
+	assert_int_equal(do_killed_flush(f.image), -EBADMSG);
+	disk_await_writes(f.disk, 2);
+	disk_hold(f.disk, true);
+	cm4_image_close(f.image, true);
+	disk_await_transfer(f.disk);
+
+	cm4_image_open(f.image, true);
+	assert_int_equal(do_write(f.image, 4 * MIB, f.data + 4 * MIB, MIB / 2), MIB / 2);
+	assert_int_equal(do_killed_flush(f.image), -EBADMSG);
+	cm4_image_close(f.image, true);
+	disk_hold(f.disk, false);
+	await_told(f.owner, IMAGE_CLOSED, 1);
+
+	cm4_image_open(f.image, true);
+	assert_int_equal(
+		do_write(f.image, 4 * MIB + MIB / 2, f.data + 4 * MIB + MIB / 2, MIB), MIB);
+	assert_int_equal(do_flush(f.image), 0);
+	assert_memory_equal(f.disk->medium, f.data, 5 * MIB + MIB / 2);
+	fixture_end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +314,7 @@ int main(void)
 		cmocka_unit_test(a_close_in_mid_file_harms_nothing),
 		cmocka_unit_test(a_writer_that_never_closed_left_it_incomplete),
 		cmocka_unit_test(a_sync_after_reopening_makes_the_gaps_count_as_meant),
+		cmocka_unit_test(a_visit_during_the_last_close_is_not_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,8 +43,9 @@ static void a_copied_image_is_on_the_medium_when_close_returns(void **state)
 	cm4_image_open(f.image, true);
 	await_told(f.owner, IMAGE_CLOSED, 1);
 	assert_int_equal(f.owner->told[0].event, IMAGE_BEGAN);
-	assert_int_equal(f.owner->told[1].event, IMAGE_WHOLE);
-	assert_int_equal(f.owner->told[2].event, IMAGE_CLOSED);
+	assert_int_equal(f.owner->told[1].event, IMAGE_CHANGES);
+	assert_int_equal(f.owner->told[2].event, IMAGE_WHOLE);
+	assert_int_equal(f.owner->told[3].event, IMAGE_CLOSED);
 	assert_int_equal(told_times(f.owner, IMAGE_INCOMPLETE), 0);
 	fixture_end(&f);
 }

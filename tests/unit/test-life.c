@@ -300,6 +300,35 @@ static void a_disk_that_comes_late_makes_a_failed_module_ready(void **state)
 		{LIFE_DISK_HERE, 0, CM4_STATE_READY, LIFE_DO_ADMIT, 0});
 }
 
+static void what_is_verified_is_done_if_it_was(void **state)
+{
+	struct life life;
+
+	life_init(&life, CM4_STAGE_ROM);
+	LIVE(&life, BOOT_TO_READY, {LIFE_IMAGE_BEGAN, 0, CM4_STATE_FLASHING, 0, 0},
+		{LIFE_IMAGE_VERIFYING, 0, CM4_STATE_VERIFYING, 0, 0},
+		{LIFE_IMAGE_BEGAN, 0, CM4_STATE_FLASHING, 0, 0},
+		{LIFE_IMAGE_VERIFYING, 0, CM4_STATE_VERIFYING, 0, 0},
+		{LIFE_IMAGE_WHOLE, 0, CM4_STATE_DONE, 0, 0},
+		{LIFE_IMAGE_VERIFYING, 0, CM4_STATE_VERIFYING, 0, 0},
+		{LIFE_IMAGE_VERIFIED, 0, CM4_STATE_DONE, 0, 0},
+		{LIFE_IMAGE_VERIFYING, 0, CM4_STATE_VERIFYING, 0, 0},
+		{LIFE_IMAGE_VERIFIED, -ESTALE, CM4_STATE_READY, 0, 0},
+		{LIFE_IMAGE_VERIFYING, 0, CM4_STATE_READY, 0, NO_TIMER});
+	assert_int_equal(life.failures, 0);
+}
+
+static void a_proof_that_fails_is_a_failed_medium(void **state)
+{
+	struct life life;
+
+	life_init(&life, CM4_STAGE_ROM);
+	LIVE(&life, BOOT_TO_READY, {LIFE_IMAGE_BEGAN, 0, CM4_STATE_FLASHING, 0, 0},
+		{LIFE_IMAGE_VERIFYING, 0, CM4_STATE_VERIFYING, 0, 0},
+		{LIFE_IMAGE_FAILED, -EIO, CM4_STATE_FAILED, LIFE_DO_REFUSE, 0});
+	assert_int_equal(life.failure, FAILURE_MEDIUM);
+}
+
 static void unplugging_in_mid_flash_fails_it_and_keeps_the_directory(void **state)
 {
 	struct life life;
@@ -437,6 +466,8 @@ int main(void)
 		cmocka_unit_test(a_boot_cancelled_and_begun_again_waits_for_the_old_dialogue),
 		cmocka_unit_test(a_module_without_a_medium_fails_at_once),
 		cmocka_unit_test(a_disk_that_comes_late_makes_a_failed_module_ready),
+		cmocka_unit_test(what_is_verified_is_done_if_it_was),
+		cmocka_unit_test(a_proof_that_fails_is_a_failed_medium),
 		cmocka_unit_test(unplugging_in_mid_flash_fails_it_and_keeps_the_directory),
 		cmocka_unit_test(an_incomplete_image_can_be_resumed),
 		cmocka_unit_test(an_incomplete_module_that_leaves_keeps_its_directory),
