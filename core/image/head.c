@@ -58,16 +58,29 @@ int head_hold(struct cm4_image *image)
 	return 0;
 }
 
+/* Lock not held. Zeros for [start, end) of the disk, on the medium when this returns. */
+static int wipe(struct block *block, uint64_t start, uint64_t end)
+{
+	struct iovec iov[WRITER_ZEROS_IOV];
+	int n = writer_zeros(iov, end - start), r;
+
+	if (start >= end)
+		return 0;
+	r = block->ops->writev(block, iov, n, start);
+	return r < 0 ? r : block->ops->sync(block);
+}
+
+/* A cache writes out in any order: so the first block goes alone, or the old system could stay with half a start. */
 int head_wipe(struct cm4_image *image)
 {
 	struct block *block = image->block;
-	struct iovec iov[WRITER_ZEROS_IOV];
-	int n = writer_zeros(iov, head_bytes(image)), r;
+	uint64_t end = head_bytes(image), first = min64(RANGEMAP_BLOCK, end);
+	int r;
 
 	pthread_mutex_unlock(&image->lock);
-	r = block->ops->writev(block, iov, n, 0);
+	r = wipe(block, 0, first);
 	if (r == 0)
-		r = block->ops->sync(block);
+		r = wipe(block, first, end);
 	pthread_mutex_lock(&image->lock);
 	return r < 0 ? writer_failed(image, r, "wiping the start", 0) : writer_verdict(image);
 }

@@ -12,7 +12,9 @@ static void the_disk_s_start_goes_before_anything_else_comes(void **state)
 	fixture_begin(&f, CM4_IMAGE_FLASH, 8 * MIB);
 	assert_int_equal(do_write(f.image, 2 * MIB, f.data, MIB), MIB);
 	assert_int_equal(f.disk->writes[0].offset, 0);
-	assert_int_equal(f.disk->writes[0].size, MIB);
+	assert_int_equal(f.disk->writes[0].size, BLOCK);
+	assert_int_equal(f.disk->writes[1].offset, BLOCK);
+	assert_int_equal(f.disk->writes[1].size, MIB - BLOCK);
 	assert_filled(f.disk->medium, MIB, 0);
 	assert_filled(f.disk->medium + MIB, 7 * MIB, GARBAGE);
 	fixture_end(&f);
