@@ -53,10 +53,11 @@ static int put(struct cm4_image *image, uint64_t offset, uint64_t end, const uns
 	struct chunk *chunk;
 
 	if (image->mode == CM4_IMAGE_FLASH && index == 0) {
-		head_put(image, offset, end, source);
+		int r = head_put(image, offset, end, source);
+
 		if (judge_is_held(image))
 			image_wake(image);
-		return map_written(image, FIRST_BLOCK(offset), END_BLOCK(end));
+		return r < 0 ? r : map_written(image, FIRST_BLOCK(offset), END_BLOCK(end));
 	}
 	chunk = chunk_get(&image->pool, index);
 	if (!chunk)

@@ -51,11 +51,15 @@ int head_hold(struct cm4_image *image)
 	}
 	image->head.data = data;
 	image->head.changes++;
-	/* Emptied meanwhile: what was read is not of this image any more. */
-	for (uint64_t block = 0; block < HEAD_BLOCKS; block++)
-		if (mapped[block] && !rangemap_has(&image->data, block))
-			memset(data + block * RANGEMAP_BLOCK, 0, RANGEMAP_BLOCK);
-	return 0;
+	for (uint64_t block = 0; r == 0 && block < HEAD_BLOCKS; block++) {
+		uint64_t start = block * RANGEMAP_BLOCK, end = start + RANGEMAP_BLOCK;
+
+		if (mapped[block] && rangemap_has(&image->data, block))
+			r = rangemap_add(&image->head.bytes, start, end);
+		else if (mapped[block]) /* emptied meanwhile: it is not of this image any more */
+			memset(data + start, 0, RANGEMAP_BLOCK);
+	}
+	return r < 0 ? writer_failed(image, r, "holding the start", 0) : 0;
 }
 
 /* Lock not held. Zeros for [start, end) of the disk, on the medium when this returns. */
@@ -146,20 +150,23 @@ int head_commit(struct cm4_image *image)
 	/* Ours alone meanwhile: an image that is emptied at this moment must not empty it under the disk's hands. */
 	image->head.data = NULL;
 	r = commit(image, data);
-	if (image->restart)
+	if (image->restart) {
 		free(data);
-	else
+		rangemap_clear(&image->head.bytes);
+	} else {
 		image->head.data = data;
+	}
 	return r;
 }
 
-void head_put(struct cm4_image *image, uint64_t offset, uint64_t end, const unsigned char *source)
+int head_put(struct cm4_image *image, uint64_t offset, uint64_t end, const unsigned char *source)
 {
 	image->head.changes++;
 	if (source)
 		memcpy(image->head.data + offset, source, end - offset);
 	else
 		memset(image->head.data + offset, 0, end - offset);
+	return rangemap_add(&image->head.bytes, offset, end);
 }
 
 void head_erase(struct cm4_image *image, uint64_t start, uint64_t end)
@@ -169,10 +176,12 @@ void head_erase(struct cm4_image *image, uint64_t start, uint64_t end)
 		return;
 	image->head.changes++;
 	memset(image->head.data + start, 0, end - start);
+	rangemap_remove(&image->head.bytes, start, end);
 }
 
 void head_fini(struct cm4_image *image)
 {
 	free(image->head.data);
 	image->head.data = NULL;
+	rangemap_clear(&image->head.bytes);
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "image/chunk.h"
+#include "image/rangemap.h"
 
 struct cm4_image;
 
@@ -23,6 +24,8 @@ struct head {
 	unsigned char *
 		data; /* HEAD_SIZE, zeros where nothing was written; NULL: it is on the disk, or nowhere */
 	uint64_t changes; /* of data, counted */
+	struct rangemap
+		bytes; /* of data, what was written: by bytes, for blocks may be written in part */
 };
 
 /* Has it in memory, from the disk where it is there. */
@@ -37,8 +40,8 @@ int head_wipe(struct cm4_image *image);
  */
 int head_commit(struct cm4_image *image);
 
-/* [offset, end) lies within the head, which is held. @source NULL: zeros. */
-void head_put(struct cm4_image *image, uint64_t offset, uint64_t end, const unsigned char *source);
+/* [offset, end) lies within the head, which is held. @source NULL: zeros. 0 or -ENOMEM. */
+int head_put(struct cm4_image *image, uint64_t offset, uint64_t end, const unsigned char *source);
 
 /* What of [start, end) lies within the head becomes zeros. Also when it is not held. */
 void head_erase(struct cm4_image *image, uint64_t start, uint64_t end);

@@ -13,11 +13,18 @@ bool judge_is_held(const struct cm4_image *image)
 	return image->mode == CM4_IMAGE_FLASH && !image->judge.passed;
 }
 
-/* All of the first MiB is in @map, and something is in it. */
-static bool has_head(const struct cm4_image *image, const struct rangemap *map)
+/* All of the first MiB is known, and something is in it. */
+static bool has_head(const struct cm4_image *image)
 {
 	return image->head.data && image->size >= HEAD_SIZE &&
-	       rangemap_covers(map, 0, HEAD_BLOCKS) && !is_zeros(image->head.data, HEAD_SIZE);
+	       rangemap_covers(&image->known, 0, HEAD_BLOCKS) &&
+	       !is_zeros(image->head.data, HEAD_SIZE);
+}
+
+/* ... and all of it was written. */
+static bool has_every_byte(const struct cm4_image *image)
+{
+	return has_head(image) && rangemap_covers(&image->head.bytes, 0, HEAD_SIZE);
 }
 
 bool judge_is_due(struct cm4_image *image)
@@ -27,7 +34,7 @@ bool judge_is_due(struct cm4_image *image)
 	if (!judge_is_held(image) || !image->began || image->restart ||
 		judge->looked_at == image->head.changes)
 		return false;
-	if (has_head(image, &image->known))
+	if (has_head(image))
 		return true;
 	/* So that it is not looked at again and again: it is news if it changes. */
 	judge->looked_at = image->head.changes;
@@ -175,8 +182,8 @@ int judge_look(struct cm4_image *image, bool last)
 	/* It may be another by now, and is looked at again. */
 	if (image->judge.looked_at != image->head.changes)
 		return 0;
-	/* A part of it that was leapt over may be filled yet. */
-	return last || has_head(image, &image->data) ? refuse(image) : 0;
+	/* What was leapt over may be filled yet, also within a block. */
+	return last || has_every_byte(image) ? refuse(image) : 0;
 }
 
 int judge_whole(struct cm4_image *image)

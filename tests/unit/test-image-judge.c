@@ -92,6 +92,24 @@ static void a_gap_in_the_first_mib_is_waited_for(void **state)
 	fixture_end(&f);
 }
 
+/* Pieces that meet within the first block, the second of them first; the size may have been set before. */
+static void half_a_block_of_it_is_waited_for(void **state)
+{
+	struct fixture f;
+
+	begin(&f);
+	fixture_make_image(&f, IMAGE);
+	assert_int_equal(do_truncate(f.image, IMAGE), 0);
+	assert_int_equal(do_write(f.image, 2000, f.data + 2000, 2 * MIB - 2000), 2 * MIB - 2000);
+	reads_as_written(&f, 2 * MIB - 5, 5);
+	assert_true(medium_is_untouched(f.disk));
+	assert_int_equal(do_write(f.image, 0, f.data, 2000), 2000);
+	assert_int_equal(write_all(&f, 2 * MIB, IMAGE, MIB), 0);
+	assert_int_equal(do_flush(f.image), 0);
+	holds_image(&f, IMAGE);
+	fixture_end(&f);
+}
+
 static void zeros_wait_for_what_may_come_before_memory_is_full(void **state)
 {
 	struct fixture f;
@@ -347,6 +365,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_disk_image_is_refused_and_the_disk_left_alone),
 		cmocka_unit_test(it_is_judged_when_its_first_mib_is_there),
 		cmocka_unit_test(a_gap_in_the_first_mib_is_waited_for),
+		cmocka_unit_test(half_a_block_of_it_is_waited_for),
 		cmocka_unit_test(zeros_wait_for_what_may_come_before_memory_is_full),
 		cmocka_unit_test(a_writer_may_begin_elsewhere),
 		cmocka_unit_test(a_close_that_refuses_it_lets_more_follow),
