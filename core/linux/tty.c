@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libudev.h>
+#include <linux/serial.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@
 #include "util/cleanup.h"
 
 #define NODE_MAX 256
+
+#define CLOSING_WAIT_CS 100 /* as the kernel counts: in hundredths of a second */
 
 struct tty {
 	struct console base;
@@ -144,6 +147,20 @@ static int make_raw(int fd)
 	return tcsetattr(fd, TCSANOW, &termios) < 0 ? -errno : 0;
 }
 
+/*
+ * Where nobody at the other end takes what was said, close() waits for that, 30 s as the kernel has it; all the while
+ * the flash waits, too. No wait at all would lose what was said last. It fails harmlessly for a user without the right.
+ */
+static void shorten_close(int fd)
+{
+	struct serial_struct serial;
+
+	if (ioctl(fd, TIOCGSERIAL, &serial) < 0)
+		return;
+	serial.closing_wait = CLOSING_WAIT_CS;
+	ioctl(fd, TIOCSSERIAL, &serial);
+}
+
 static int open_node(const char *node, struct console **ret_console)
 {
 	_cleanup_close_ int fd = open(node, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
@@ -158,6 +175,7 @@ static int open_node(const char *node, struct console **ret_console)
 	r = make_raw(fd);
 	if (r < 0)
 		return r;
+	shorten_close(fd);
 	tty = calloc(1, sizeof(*tty));
 	if (!tty)
 		return -ENOMEM;
