@@ -18,11 +18,11 @@ DRIVERS = ["configfs", "fuse", "loop", "vhci-hcd", "libcomposite", "usb_f_mass_s
            "nls_ascii", "ext4"]
 GADGETS = 32  # in one test, one after another
 
+
 def prepare():
     # The machine's root is a chroot, which udevadm takes for a reason to do nothing.
     os.environ["SYSTEMD_IGNORE_CHROOT"] = "1"
-    for driver in DRIVERS:
-        subprocess.run(["modprobe", driver], check=True)
+    subprocess.run(["modprobe", "-a", *DRIVERS], check=True)
     subprocess.run(["modprobe", "usbip-vudc", f"num={GADGETS}"], check=True)
     if not os.path.isdir("/sys/kernel/config/usb_gadget"):
         subprocess.run(["mount", "-t", "configfs", "configfs", "/sys/kernel/config"], check=True)

@@ -25,6 +25,12 @@ PATIENCE = 400  # seconds for one machine, boot and all
 SLOW = 3  # as against the host itself
 HANDED_ON = ["CM4FS", "VM_MODULES", "VM_SEAM", "UDEV_RULES"]
 
+# Without what is dear where it is emulated: a fifth level of page tables, copies a byte at a time, wide registers.
+CPU = "max,la57=off,erms=off,avx=off,avx2=off"
+# Its log on a console, an end where it panics; and nothing of what hardens a kernel: emulated, that is the dearest.
+KERNEL_OPTIONS = ["console=ttyS0", "loglevel=4", "panic=-1", "mitigations=off", "init_on_alloc=0", "apparmor=0",
+                  "hardened_usercopy=off", "rcupdate.rcu_expedited=1"]
+
 
 def skip(reason):
     """meson reads this line where a program of another kind would end with 77."""
@@ -39,10 +45,10 @@ def command(kernel, out):
                                      "security_model=none", *options])]
 
     return [
-        "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "3G",
+        "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "2", "-m", "3G",
         "-display", "none", "-no-reboot", "-monitor", "none", "-nodefaults",
         "-kernel", kernel.image, "-initrd", kernel.initramfs,
-        "-append", "console=ttyS0 loglevel=4 panic=-1",
+        "-append", " ".join(KERNEL_OPTIONS),
         *share("/", "host", "readonly=on"), *share(kernel.modules, "modules", "readonly=on"),
         *share(out, "out"),
         "-serial", "file:" + os.path.join(out, "console.log"), "-serial", "stdio",
