@@ -17,9 +17,11 @@ MODULES = os.environ["VM_MODULES"]
 
 
 class Module:
-    """@disks: media by the module's names for them, in the order in which it exports them; None: no medium."""
+    """@disks: media by the module's names for them, in the order in which it exports them; None: no medium.
+    @console: as Gadget has it, if its system has one at all."""
 
-    def __init__(self, **disks):
+    def __init__(self, console="shell", **disks):
+        self.console = console
         self.disks = disks or {"mmcblk0": Medium()}
         self.gadget = None
 
@@ -82,7 +84,7 @@ class Bus:
         vpu = product == "0001"
         disks = [("RPi-MSD-0001" if vpu else name, medium.device if medium else None)
                  for name, medium in module.disks.items()]
-        module.gadget = Gadget(vendor, product, serial, disks, console=not vpu)
+        module.gadget = Gadget(vendor, product, serial, disks, console=None if vpu else module.console)
         module.gadget.attach(module.vhci)
 
     @staticmethod

@@ -62,7 +62,8 @@ def block_device(port, interface=0):
 
 
 class Gadget:
-    """@disks: pairs of the INQUIRY name and a device (None: no medium in it)."""
+    """@disks: pairs of the INQUIRY name and a device (None: no medium in it); @console: None, "shell", or "mute",
+    which has nobody at its other end."""
 
     # Each has a controller of its own: vudc may keep an answer from before its cable was pulled, and give it to the
     # next host, which takes that for a broken device.
@@ -103,7 +104,7 @@ class Gadget:
 
     def attach(self, vhci):
         write(f"{self.base}/UDC", self.udc)
-        if self.console:
+        if self.console == "shell":
             self._start_shell()
         until(f"port {vhci} is free", lambda: is_free(vhci))
         ours, theirs = socket.socketpair()

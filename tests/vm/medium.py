@@ -22,15 +22,28 @@ class Medium:
         self.device = self.loop
         Medium.count += 1
         self.name = f"medium{Medium.count}"
+        self.maps = []  # the lowest first
 
     def map(self, *table):
         """Lines of device-mapper tables; LOOP stands for the loop device."""
-        text = "\n".join(table).replace("LOOP", self.loop) + "\n"
-        command = ["dmsetup", "reload" if self.device != self.loop else "create", self.name, "--noudevsync"]
-        subprocess.run(command, input=text.encode(), check=True)
-        if self.device != self.loop:
-            subprocess.run(["dmsetup", "resume", self.name, "--noudevsync"], check=True)
+        self._load(self.name, *table)
         self.device = f"/dev/mapper/{self.name}"
+
+    def map_copies(self, *table):
+        """The same for a table that changes what is written, of which the writer's page cache is to see nothing.
+        dm-flakey changes the very page that it is given; a cipher that does nothing gives it one of its own."""
+        run("modprobe", "-a", "dm-crypt", "crypto_null", "ecb")
+        self._load(f"{self.name}-below", *table)
+        self.map(f"0 {self.sectors} crypt cipher_null-ecb - 0 /dev/mapper/{self.name}-below 0")
+
+    def _load(self, name, *table):
+        text = "\n".join(table).replace("LOOP", self.loop) + "\n"
+        command = ["dmsetup", "reload" if name in self.maps else "create", name, "--noudevsync"]
+        subprocess.run(command, input=text.encode(), check=True)
+        if name in self.maps:
+            subprocess.run(["dmsetup", "resume", name, "--noudevsync"], check=True)
+        else:
+            self.maps.append(name)
 
     def size(self):
         return self.sectors * 512
@@ -38,9 +51,14 @@ class Medium:
     def holds(self, image):
         run("cmp", "-n", str(os.path.getsize(image)), image, self.file)
 
+    def bytes_read(self):
+        """By the module, past its cache or because they were not in it."""
+        with open(f"/sys/block/{os.path.basename(self.loop)}/stat") as stat:
+            return int(stat.read().split()[2]) * 512
+
     def free(self):
-        if self.device != self.loop:
+        for name in reversed(self.maps):
             until("the mapped device is free",
-                  lambda: subprocess.run(["dmsetup", "remove", self.name], stderr=subprocess.DEVNULL).returncode == 0)
+                  lambda: subprocess.run(["dmsetup", "remove", name], stderr=subprocess.DEVNULL).returncode == 0)
         run("losetup", "--detach", self.loop)
         os.unlink(self.file)

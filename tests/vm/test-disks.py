@@ -29,7 +29,7 @@ def filled(mib):
 # It bears the name of a module's disk, but no module's USB identity.
 foreign = filled(8)
 foreign_sum = sha256(foreign.file)
-stranger = Gadget("0951", "1666", "E0D55EA573", [("mmcblk0", foreign.device)], console=False)
+stranger = Gadget("0951", "1666", "E0D55EA573", [("mmcblk0", foreign.device)], console=None)
 stranger.attach(STRANGER)
 foreign_device = block_device(port_path(STRANGER))
 

@@ -125,6 +125,7 @@ with Bus("model=cm3:boot=300", old, shape="two-interfaces") as bus, Host(payload
     def _():
         same("the disks", [disk["name"] for disk in host.status("port-" + old.port)["disks"]], ["mmcblk0"])
         contains("the seam", run(SEAM, "console", old.port, "true", status=1).text, "ENXIO")
+        same("why it was read back", host.status("port-" + old.port)["image"]["verify_reason"], "it has no console")
 
     @case("the kernel's driver was kept off the ROM's own disk")
     def _():
