@@ -4,6 +4,7 @@ and the oldest modules."""
 
 import errno
 import grp
+import json
 import os
 import re
 import stat
@@ -76,6 +77,11 @@ with Bus("boot=300", Module(mmcblk0=Medium(24))) as bus:
             until("the module is there", lambda: as_user("tester", "ls", host.module(), status=None).returncode == 0)
             as_user("tester", "cp", image, host.module())
             module.medium.holds(image)
+
+        @case("that user may use the module's console, too: the medium has proved it")
+        def _():
+            status = json.loads(as_user("tester", "cat", host.module("status.json")).text)
+            same("what proved it", (status["image"]["verify"], status["image"]["verify_reason"]), ("medium", ""))
 
         @case("the partitions are read when an ordinary user's copy is over")
         def _():
