@@ -94,7 +94,7 @@ class Gadget:
         if console:
             self._add("acm.0")
             self.tty = "/dev/ttyGS" + read(f"{self.base}/functions/acm.0/port_num")
-            self.disk = disks[0][1]
+            self.disks = disks
         self.console = console
 
     def _add(self, function):
@@ -113,13 +113,13 @@ class Gadget:
             write(f"{VHCI}/attach", f"{vhci} {theirs.fileno()} {vhci + 1} {HIGH_SPEED}")
 
     def _start_shell(self):
-        """A shell that is logged in on the gadget's serial line, with busybox around it and the module's disk."""
+        """A shell that is logged in on the gadget's serial line, with busybox around it and the module's disks."""
         self.root = tempfile.mkdtemp(prefix="module-")
         for directory in ["bin", "dev", "proc", "tmp"]:
             os.mkdir(f"{self.root}/{directory}")
         subprocess.run(["mount", "-t", "proc", "proc", f"{self.root}/proc"], check=True)
         shutil.copy(shutil.which("busybox"), f"{self.root}/bin")
-        for node, path in [("null", "/dev/null"), ("tty", "/dev/tty"), ("mmcblk0", self.disk)]:
+        for node, path in [("null", "/dev/null"), ("tty", "/dev/tty"), *self.disks]:
             if path:
                 status = os.stat(path)
                 os.mknod(f"{self.root}/dev/{node}", status.st_mode, status.st_rdev)

@@ -46,8 +46,9 @@ with Bus("boot=500", first, second, third) as bus, Host() as host:
         flashes = [Flash(image, host.module("system.img", serial=name)) for image, name in zip(images, names)]
         for flash in flashes:
             flash.ends(0)
-        for image, module in zip(images, bus.modules):
+        for image, module, name in zip(images, bus.modules, names):
             module.medium.holds(image)
+            same("what proved it", host.status(name)["image"]["verify"], "medium")
 
     @case("the module's NVMe is shown, and was not touched")
     def _():
@@ -66,6 +67,7 @@ with Bus("boot=500", first, second, third) as bus, Host() as host:
         small = make_image(os.path.join(scratch, "small.img"), 14)
         run("cp", small, host.module("nvme0n1.img", serial=names[0]))
         first.disks["nvme0n1"].holds(small)
+        same("what proved it", host.status(names[0])["image"]["verify"], "medium")
         same("the eMMC's bytes", sha256(first.medium.file), before)
 
     @case("while a partition of the old image is mounted, cp is refused with EBUSY and nothing is changed")
