@@ -138,39 +138,6 @@ static void block_abort(struct block *base)
 	atomic_store(&((struct linux_block *)base)->aborted, true);
 }
 
-/*
- * udevd looks at a disk again, and has its partition table read, when a writer closes it: and finds it locked and held
- * if it is quick, for the close is told a moment before it has taken effect, and leaves it at that. So the last to
- * close is a descriptor that holds nothing. Where we may, we have the table read ourselves: a udevd that is busy can
- * miss the one close in the other. It fails harmlessly for a user without the right, and where nothing is to be read.
- */
-static void block_close(struct block *base)
-{
-	struct linux_block *block = (struct linux_block *)base;
-	char self[32];
-	int plain = -1;
-
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", block->fd);
-	if (block->writable)
-		plain = open(self, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	close(block->fd);
-	if (plain >= 0) {
-		ioctl(plain, BLKRRPART);
-		close(plain);
-	}
-	if (block->watch.errors_fd >= 0)
-		close(block->watch.errors_fd);
-	free(block);
-}
-
-static const struct block_ops block_ops = {
-	.writev = block_writev,
-	.read = block_read,
-	.sync = block_sync,
-	.abort = block_abort,
-	.close = block_close,
-};
-
 static int try_lock(int fd)
 {
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -200,6 +167,42 @@ static int lock(int fd, const char *path)
 	}
 	return r;
 }
+
+/*
+ * udevd looks at a disk again, and has its partition table read, when a writer closes it: and finds it locked and held
+ * if it is quick, for the close is told a moment before it has taken effect, and leaves it at that. So the last to
+ * close is a descriptor that holds nothing. Where we may, we have the table read ourselves. Where not, there is still
+ * the close that udevd does not see: one while it is busy with what came of the one before, for which it stops to
+ * watch the disk. It holds the lock for as long as that takes.
+ */
+static void block_close(struct block *base)
+{
+	struct linux_block *block = (struct linux_block *)base;
+	char self[32];
+	int plain = -1;
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", block->fd);
+	if (block->writable)
+		plain = open(self, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	close(block->fd);
+	if (plain >= 0) {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", plain);
+		if (ioctl(plain, BLKRRPART) < 0 && errno == EACCES && lock(plain, self) == 0)
+			flock(plain, LOCK_UN);
+		close(plain);
+	}
+	if (block->watch.errors_fd >= 0)
+		close(block->watch.errors_fd);
+	free(block);
+}
+
+static const struct block_ops block_ops = {
+	.writev = block_writev,
+	.read = block_read,
+	.sync = block_sync,
+	.abort = block_abort,
+	.close = block_close,
+};
 
 /* The node is the device that was meant, and nobody else writes to it. 0 or -errno. */
 static int secure(int fd, const char *path, bool writable, dev_t number, uint64_t *ret_bytes)
