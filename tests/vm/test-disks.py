@@ -10,7 +10,7 @@ from gadget import Gadget, block_device, detach, port_path
 from host import Flash, Host, sha256
 from kmsg import finish
 from medium import Medium
-from rig import MIB, case, contains, make_image, opened, run, same, until
+from rig import MIB, case, contains, disk_image, make_image, opened, run, same, until
 
 STRANGER = 7  # the foreign disk's port
 
@@ -64,7 +64,9 @@ with Bus("boot=500", first, second, third) as bus, Host() as host:
     @case("a copy onto nvme0n1.img goes there, and nowhere else")
     def _():
         before = sha256(first.medium.file)
-        small = make_image(os.path.join(scratch, "small.img"), 14)
+        small = os.path.join(scratch, "small.img")
+        with open(small, "wb") as file:
+            file.write(disk_image(8 * MIB))
         run("cp", small, host.module("nvme0n1.img", serial=names[0]))
         first.disks["nvme0n1"].holds(small)
         same("what proved it", host.status(names[0])["image"]["verify"], "medium")
