@@ -10,7 +10,7 @@
 
 bool judge_is_held(const struct cm4_image *image)
 {
-	return image->mode == CM4_IMAGE_FLASH && !image->judge.passed;
+	return image->mode == CM4_IMAGE_FLASH && !image->policy.raw && !image->judge.passed;
 }
 
 /* All of the first MiB is known, and something is in it. */

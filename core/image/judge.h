@@ -19,7 +19,7 @@ struct cm4_image;
  * which want the lock and keep it.
  */
 struct judge {
-	bool passed; /* it is one, or nobody wants to know: the disk may be changed */
+	bool passed; /* it is one: the disk may be changed */
 
 	/* What the last close() found; until something changes. */
 	bool refused; /* no disk image as it is; text is in layout */

@@ -38,9 +38,7 @@ static void announce(struct cm4_image *image)
 	/* Also if no byte follows after all, for its writer may be interrupted: the next close() mends it. */
 	image->whole = false;
 	image->touched = true;
-	if (image->policy.raw)
-		image->judge.passed = true;
-	if (image->judge.passed && judge_let_pass(image) < 0)
+	if (!judge_is_held(image) && judge_let_pass(image) < 0)
 		return;
 	image->began = true;
 	image->restart = false;

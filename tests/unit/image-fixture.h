@@ -92,7 +92,10 @@ static inline void *owner_run(void *data)
 
 			owner->wanted = false;
 			pthread_mutex_unlock(&owner->lock);
-			image_admit(owner->image, disk_open(owner->disk, writable), writable);
+			/* An abort may have come between, and what is wanted anew have been given by the last answer. */
+			if (!disk_is_open(owner->disk))
+				image_admit(
+					owner->image, disk_open(owner->disk, writable), writable);
 			cm4_image_unref(owner->image);
 			pthread_mutex_lock(&owner->lock);
 		} else {

@@ -289,6 +289,13 @@ static inline void disk_lie(struct disk *disk, uint64_t from, uint64_t end)
 	disk->lie_end = end;
 }
 
+static inline bool disk_is_open(struct disk *disk)
+{
+	LOCKED(&disk->lock);
+
+	return disk->open;
+}
+
 static inline struct disk *disk_new(uint64_t size)
 {
 	struct disk *disk = calloc(1, sizeof(*disk));
