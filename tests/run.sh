@@ -40,8 +40,8 @@ view()
 	printf '\n=== %s\n' "$1"
 	left=$((deadline - $(date +%s)))
 	status=0
-	timeout -k 60 "$((left > 1 ? left : 1))" setarch -R meson test -C "$builds/$2" --no-rebuild --setup "$1" --num-processes $(($(nproc) * 2)) \
-		--print-errorlogs || status=$?
+	timeout -k 60 "$((left > 1 ? left : 1))" setarch -R meson test -C "$builds/$2" --no-rebuild --setup "$1" \
+		--num-processes $(($(nproc) * 2)) --print-errorlogs || status=$?
 	[ "$status" -ne 124 ] || cut="$cut --cut=$1"
 }
 

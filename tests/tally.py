@@ -2,8 +2,8 @@
 """tally.py [--cut=VIEW...] VIEW=LOG.json...: counts what meson's logs hold, by suite; ends with 'N passed, N failed'.
 
 A test that speaks TAP counts by its lines, any other as one. A program that ended badly although all its
-lines say ok is one failure more, and so is a view that was cut short. A skipped test is neither passed nor failed: it is listed with its reason.
-A log that is not there, or holds no test, is a failure.
+lines say ok is one failure more, and so is a view that was cut short. A skipped test is neither passed nor
+failed: it is listed with its reason. A log that is not there, or holds no test, is a failure.
 """
 
 import collections

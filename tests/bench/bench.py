@@ -19,7 +19,7 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path += [TESTS, os.path.join(TESTS, "mount")]
 
 import tap
-from rig import FIRST, MIB, Rig, run, wait_until_live
+from rig import FIRST, MIB, Rig, partition_table, run, same, wait_until_live
 
 tap.quiet()
 
@@ -46,10 +46,12 @@ def timed(*command):
 
 @contextlib.contextmanager
 def noise(mib):
-    """A file in memory without a hole in it, so that no program takes a short cut."""
+    """A disk image in memory without a hole in it, so that no program takes a short cut."""
     with tempfile.NamedTemporaryFile(dir=SHM) as file:
         for _ in range(mib // 16):
             file.write(os.urandom(16 * MIB))
+        file.seek(0)
+        file.write(partition_table(mib * MIB))
         file.flush()
         yield file.name
 
@@ -70,11 +72,52 @@ def loop_device(mib):
 def link_rate():
     """A disk image at the pace of a real link: what of it is lost?"""
     rate, mib = 40_000_000, 400
-    with noise(mib) as image, Rig(f"emmc=512M:link={rate}:medium=0") as rig:
+    with noise(mib) as image, Rig(f"emmc=512M:link={rate}:medium=0", "--verify=off") as rig:
         rig.control("boot")
         took = timed("cp", image, rig.module("os.img"))
         note(f"{mib} MiB over a link of 40 MB/s in {took:.2f} s")
         report("cp / configured rate of the link", mib * MIB / took / rate, 0.98)
+
+
+def proof():
+    """A disk image at the pace of a real link and a real eMMC, proved in each way."""
+    rate, mib = 40_000_000, 400
+    size = mib * MIB
+    with noise(mib) as image:
+        for how, bytes_moved, extra in (("off", size, 0), ("medium", size, 2), ("readback", 2 * size, 0)):
+            with Rig(f"emmc=512M:link={rate}:medium=150M", f"--verify={how}") as rig:
+                rig.control("boot")
+                before = memory_of(rig, "VmRSS")
+                took, left, closing = watched_copy(rig, image)
+                same("how it was proved", rig.status()["image"]["verify"], how)
+                rig.holds(image)
+                note(f"--verify={how}: {mib} MiB over a link of 40 MB/s in {took:.2f} s; close() took {closing:.2f} s")
+                report(f"time / (1.05 x bytes / link + {extra} s), --verify={how}",
+                       took / (1.05 * bytes_moved / rate + extra), 1, at_least=False)
+                if how == "off":
+                    continue
+                report(f"not yet proved when close() came, --verify={how}", left / MIB, 32, " MiB", at_least=False)
+                report(f"memory for one flash, --verify={how}", (memory_of(rig, "VmHWM") - before) / 1024, 32, " MiB",
+                       at_least=False)
+
+
+def watched_copy(rig, image):
+    """Seconds for all of it, bytes that were not proved when close() came, and seconds for close()."""
+    begun = time.monotonic()
+    with open(image, "rb") as source:
+        fd = os.open(rig.module("os.img"), os.O_CREAT | os.O_WRONLY)
+        while piece := source.read(MIB):
+            os.write(fd, piece)
+    status = rig.status()["image"]
+    closed = time.monotonic()
+    os.close(fd)
+    ended = time.monotonic()
+    return ended - begun, status["bytes_in"] - status["bytes_proved"], ended - closed
+
+
+def memory_of(rig, what):
+    with open(f"/proc/{rig.process.pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(what))
 
 
 @contextlib.contextmanager
@@ -104,7 +147,8 @@ def memory_speed():
             times[name].append(timed(*(word.format(image=image) for word in command)))
             run("cmp", "-n", str(mib * MIB), image, device)
 
-        with Rig(f"emmc={mib + 64}M:link=0:medium=0", media={f"{FIRST}-mmcblk0.img": device}) as rig:
+        with Rig(f"emmc={mib + 64}M:link=0:medium=0", "--verify=off",
+                 media={f"{FIRST}-mmcblk0.img": device}) as rig:
             rig.control("boot")
             with minimal(device) as other:
                 for _ in range(ROUNDS):
@@ -140,8 +184,7 @@ def memory():
                       for serial in rig.serials()]
             for copy in copies:
                 copy.result()
-        with open(f"/proc/{rig.process.pid}/status") as file:
-            peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+        peak = memory_of(rig, "VmHWM")
     report("memory with 2 flashes at once", peak / 1024, 64, " MiB", at_least=False)
 
 
@@ -177,6 +220,6 @@ def latency():
         note(f"cancel ended all 64 in {(time.monotonic() - begun) * 1000:.0f} ms")
 
 
-for measure in (link_rate, memory_speed, boot_time, memory, latency):
+for measure in (link_rate, proof, memory_speed, boot_time, memory, latency):
     print(f"{measure.__doc__}", flush=True)
     measure()

@@ -252,10 +252,14 @@ def contains(what, text, pattern):
 # Images -----------------------------------------------------------------------------------------------
 
 
-def disk_image(size, seed=0):
-    """The bytes of the least that is a disk image: a partition table with one partition, to the end; noise in it."""
+def partition_table(size):
+    """The first sector of the least that is a disk image of so many bytes: one partition, to its end."""
     entry = struct.pack("<B3sB3sII", 0, b"", 0x83, b"", 1, size // 512 - 1)
-    return bytes(446) + entry + bytes(48) + b"\x55\xaa" + random.Random(seed).randbytes(size - 512)
+    return bytes(446) + entry + bytes(48) + b"\x55\xaa"
+
+
+def disk_image(size, seed=0):
+    return partition_table(size) + random.Random(seed).randbytes(size - 512)
 
 
 def make_image(path, mib, tail=0):

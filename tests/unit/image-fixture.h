@@ -92,7 +92,7 @@ static inline void *owner_run(void *data)
 
 			owner->wanted = false;
 			pthread_mutex_unlock(&owner->lock);
-			/* An abort may have come between, and what is wanted anew have been given by the last answer. */
+			/* After an abort, the last answer may have served what is wanted anew. */
 			if (!disk_is_open(owner->disk))
 				image_admit(
 					owner->image, disk_open(owner->disk, writable), writable);
