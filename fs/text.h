@@ -31,7 +31,7 @@ int fs_json_root(const struct cm4_status *statuses, size_t n, struct fs_text *re
 const char *fs_clean_ascii(const char *in, char *out, size_t size);
 const char *fs_clean_utf8(const char *in, char *out, size_t size);
 
-#define FS_CLEAN_MAX 512
+#define FS_CLEAN_MAX 1024
 #define FS_ASCII(in) fs_clean_ascii((in), (char[FS_CLEAN_MAX]){0}, FS_CLEAN_MAX)
 #define FS_UTF8(in)  fs_clean_utf8((in), (char[FS_CLEAN_MAX]){0}, FS_CLEAN_MAX)
 

@@ -1,36 +1,29 @@
 #pragma once
 
+#include <stdbool.h>
+
 #include <cm4fs/module.h>
 
+#include "diagnosis/table.h"
+
 /*
- * Everything that can go wrong with a module, each with its errno, whose fault it is, a sentence
- * and an advice: one table, from which FAIL.TXT and status.json are filled. Pure, for any thread.
+ * From what happened to the row of the table (diagnosis/table.h) that explains it, and from there
+ * to FAIL.TXT. Pure, for any thread.
  */
-enum failure {
-	FAILURE_NO_PAYLOAD,
-	FAILURE_PAYLOAD_UNREADABLE,
-	FAILURE_ACCESS,
-	FAILURE_ROM_SILENT,
-	FAILURE_ROM_NONSENSE,
-	FAILURE_ROM_REFUSED,
-	FAILURE_ROM_LOOP,
-	FAILURE_NO_SECOND_STAGE,
-	FAILURE_SECOND_SILENT,
-	FAILURE_SECOND_NONSENSE,
-	FAILURE_NO_DISK_STAGE,
-	FAILURE_NO_DISK,
-	FAILURE_NO_MEDIUM,
-	FAILURE_OTHER_GADGET,
-	FAILURE_GONE,
-	FAILURE_CANCELLED,
-	FAILURE_DISK_HELD,
-	FAILURE_TOO_LARGE,
-	FAILURE_NOT_WHOLE,
-	FAILURE_NOT_AN_IMAGE,
-	FAILURE_MEDIUM,
-	FAILURE_INTERNAL,
-	FAILURE_N,
+
+/* What is known around a failure. */
+struct circumstances {
+	bool full_speed; /* its link carries 12 Mbit/s, and it could do 480 */
+	bool vpu;	/* its disk is that of the VPU's firmware, and it could have the gadget's */
+	bool stalled;	/* a write stood still */
+	bool asked_sig; /* boot.sig, again and again */
+	bool old_payload; /* its boot files are years old */
 };
+
+/* The row that explains more; @failure itself where nothing around it does. */
+enum failure failure_refine(enum failure failure, const struct circumstances *around);
+
+#define FAILURE_OLD_DAYS 730 /* from when on boot files are suspected of knowing no new board */
 
 /* @detail, when not NULL or "", replaces the table's sentence; @error, when not 0, its errno. */
 void failure_describe(enum failure failure, int error, const char *detail, struct cm4_failure *ret);

@@ -60,10 +60,11 @@ const char *cm4_blame_to_string(enum cm4_blame blame);
 
 /* What went wrong, for FAIL.TXT: error 0 means nothing did. */
 struct cm4_failure {
-	int error; /* a positive errno */
+	int error;	/* a positive errno */
+	const char *id; /* the finding's word (diagnosis.h), constant */
 	enum cm4_blame blame;
 	char text[256];
-	char advice[512];
+	char advice[1024];
 };
 
 struct cm4_disk_status {

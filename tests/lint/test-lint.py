@@ -23,12 +23,13 @@ ROOMS = {
     "seam": set(),
     "boot": {"seam", "payload", "util"},
     "payload": {"boot", "util"},  # of boot: the table of chips
+    "diagnosis": {"seam", "util"},
     "layout": {"util"},
     "image": {"layout", "proof", "seam", "util"},
     "linux": {"seam", "util"},
     "proof": {"seam", "util"},
     "sim": {"boot", "payload", "seam", "util"},  # of boot: the table of chips, the sizes on the wire
-    "module": {"boot", "image", "payload", "seam", "util"},
+    "module": {"boot", "diagnosis", "image", "payload", "seam", "util"},
 }
 
 # Libraries that are not libc, and who may know of them.

@@ -428,6 +428,8 @@ static void every_failure_has_an_errno_a_sentence_and_an_advice(void **state)
 	for (int i = 0; i < FAILURE_N; i++) {
 		struct cm4_failure failure;
 
+		if (table_row((enum failure)i)->group != TABLE_MODULE)
+			continue;
 		failure_describe((enum failure)i, 0, NULL, &failure);
 		assert_true(failure.error > 0);
 		assert_int_equal(failure.error, failure_errno((enum failure)i));
