@@ -24,7 +24,8 @@
 
 #define BOOT_REQUESTS_MAX                                                                          \
 	4096 /* a locked module asks for boot.sig again and again; hundreds were seen */
-#define BOOT_GARBAGE_MAX 3 /* messages in a row that are none: a reset leaves such behind */
+#define BOOT_MISSING_MAX 256 /* ... and one file that is missing, so often in a row */
+#define BOOT_GARBAGE_MAX 3   /* messages in a row that are none: a reset leaves such behind */
 
 enum boot_action_kind {
 	BOOT_ACTION_FIND,	       /* look @name up; the file found replaces the one before */
@@ -97,6 +98,8 @@ struct boot_machine {
 	uint32_t file_size;
 
 	unsigned n_requests, n_garbage;
+	unsigned n_missing;	      /* answers in a row that one file, ... */
+	char missing[WIRE_NAME_SIZE]; /* ... this, is missing */
 
 	/* What the news of an action point at. */
 	char line[WIRE_NAME_SIZE + 128];

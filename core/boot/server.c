@@ -27,8 +27,17 @@ static void listen(struct boot_machine *machine)
 	boot_do_receive(machine, sizeof(struct wire_message), BOOT_STATE_SERVER_LISTEN);
 }
 
+/* A locked module without a boot.sig would go on for hours (rpi-sb-provisioner#97). */
 static void answer_missing(struct boot_machine *machine)
 {
+	if (strcmp(machine->missing, machine->name) != 0)
+		machine->n_missing = 0;
+	strcpy(machine->missing, machine->name);
+	if (++machine->n_missing > BOOT_MISSING_MAX) {
+		boot_tell(machine, "The module asks for %s again and again", machine->name);
+		boot_do_end(machine, -EPROTO);
+		return;
+	}
 	boot_tell_served(machine, machine->name, 0, false);
 	boot_do_announce(machine, 0, BOOT_STATE_SERVER_ANSWER);
 }
@@ -151,6 +160,7 @@ static bool file_found(struct boot_machine *machine, const struct boot_completio
 		return false;
 	}
 	machine->has_file = true;
+	machine->n_missing = 0;
 	machine->file_size = (uint32_t)completion->size;
 	return true;
 }

@@ -16,6 +16,7 @@ static const char *const nonsense_words[] = {
 	[SIM_NONSENSE_CONTROL] = "control",
 	[SIM_NONSENSE_ENDLESS] = "endless",
 	[SIM_NONSENSE_SHORT] = "short",
+	[SIM_NONSENSE_BOOT_SIG] = "boot-sig",
 	NULL,
 };
 
@@ -38,7 +39,8 @@ static const struct entry faults[] = {
 	[SIM_FAULT_UNPLUG] = {"unplug", VALUE_POINT, NULL, "pulled out at POINT, its cache lost"},
 	[SIM_FAULT_STALL] = {"stall", VALUE_POINT, NULL, "refuses one request at POINT"},
 	[SIM_FAULT_NONSENSE] = {"nonsense", VALUE_WORD, nonsense_words,
-		"the second stage sends malformed or hostile messages"},
+		"the second stage sends malformed or hostile messages, or asks for one\n"
+		"                     missing file for ever"},
 	[SIM_FAULT_STATUS] = {"status", VALUE_NUMBER, NULL,
 		"the ROM answers the second stage with this status (0 would be good)"},
 	[SIM_FAULT_EARLY_RESET] = {"early-reset", VALUE_NONE, NULL,
@@ -56,6 +58,8 @@ static const struct entry faults[] = {
 	[SIM_FAULT_ADOPT] = {"adopt", VALUE_NONE, NULL, "is in mass storage from the start"},
 	[SIM_FAULT_FULL_SPEED] = {"full-speed", VALUE_NONE, NULL,
 		"on the bus at 12 Mbit/s, as on a bad cable"},
+	[SIM_FAULT_BAD_LINK] = {"bad-link", VALUE_NONE, NULL,
+		"never shows up: the kernel's log alone tells of it, with error -71"},
 	[SIM_FAULT_HELD] = {"held", VALUE_NONE, NULL, "its disks are held by another program"},
 	[SIM_FAULT_WRITE_ERROR] = {"write-error", VALUE_BYTES, NULL,
 		"a write to this place on the disk is rejected"},

@@ -40,6 +40,7 @@ static const struct sim_wish *hostile_wish(const struct sim_server *server)
 	case SIM_NONSENSE_NO_NUL:
 	case SIM_NONSENSE_ENDLESS:
 	case SIM_NONSENSE_SHORT:
+	case SIM_NONSENSE_BOOT_SIG:
 		break;
 	}
 	return NULL;
@@ -142,7 +143,9 @@ static void put_message(unsigned char *message, unsigned command, const char *na
 /* A message that is none; its length. */
 static ssize_t babble(const struct sim_server *server, unsigned char *message)
 {
-	put_message(message, COMMAND_SIZE, "mcb.bin");
+	bool signature = server->nonsense == SIM_NONSENSE_BOOT_SIG;
+
+	put_message(message, COMMAND_SIZE, signature ? "boot.sig" : "mcb.bin");
 	switch (server->nonsense) {
 	case SIM_NONSENSE_BAD_COMMAND:
 		message[0] = COMMAND_UNKNOWN;
@@ -156,6 +159,7 @@ static ssize_t babble(const struct sim_server *server, unsigned char *message)
 	case SIM_NONSENSE_DOTDOT:
 	case SIM_NONSENSE_ABSOLUTE:
 	case SIM_NONSENSE_CONTROL:
+	case SIM_NONSENSE_BOOT_SIG:
 		break;
 	}
 	return SIM_MESSAGE_SIZE;

@@ -295,19 +295,41 @@ static void a_file_that_cannot_be_read_ends_it(void **state)
 
 static void a_module_cannot_ask_without_end(void **state)
 {
-	static const struct turn asks = {
-		ASKS, .command = READ, .name = "boot.sig", LOOKS_FOR("boot.sig")};
-	static const struct turn missing = {
-		FILE_ERROR, .error = -ENOENT, ANSWERS(0), .missing = "boot.sig"};
+	static const struct turn asks[] = {
+		{ASKS, .command = READ, .name = "boot.sig", LOOKS_FOR("boot.sig")},
+		{ASKS, .command = READ, .name = "a", LOOKS_FOR("a")}};
+	static const struct turn missing[] = {
+		{FILE_ERROR, .error = -ENOENT, ANSWERS(0), .missing = "boot.sig"},
+		{FILE_ERROR, .error = -ENOENT, ANSWERS(0), .missing = "a"}};
 	static const struct turn listens = {OK, LISTENS};
 	static const struct turn ends = {OK, ENDS(-EPROTO), .line = "The module asks without end"};
 	struct boot_machine machine = listening();
 
 	for (size_t i = 1; i <= BOOT_REQUESTS_MAX; i++) {
-		take_turn(&machine, i, &asks);
-		take_turn(&machine, i, &missing);
+		take_turn(&machine, i, &asks[i % 2]);
+		take_turn(&machine, i, &missing[i % 2]);
 		take_turn(&machine, i, i < BOOT_REQUESTS_MAX ? &listens : &ends);
 	}
+}
+
+static void nor_for_one_missing_file_again_and_again(void **state)
+{
+	static const struct turn asks = {
+		ASKS, .command = SIZE, .name = "boot.sig", LOOKS_FOR("boot.sig")};
+	static const struct turn missing = {
+		FILE_ERROR, .error = -ENOENT, ANSWERS(0), .missing = "boot.sig"};
+	static const struct turn listens = {OK, LISTENS};
+	static const struct turn ends = {FILE_ERROR, .error = -ENOENT, ENDS(-EPROTO),
+		.line = "The module asks for boot.sig again and again"};
+	struct boot_machine machine = listening();
+
+	for (size_t i = 1; i <= BOOT_MISSING_MAX; i++) {
+		take_turn(&machine, i, &asks);
+		take_turn(&machine, i, &missing);
+		take_turn(&machine, i, &listens);
+	}
+	take_turn(&machine, 0, &asks);
+	take_turn(&machine, 0, &ends);
 }
 
 int main(void)
@@ -337,6 +359,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_fails_ends_it),
 		cmocka_unit_test(a_file_that_cannot_be_read_ends_it),
 		cmocka_unit_test(a_module_cannot_ask_without_end),
+		cmocka_unit_test(nor_for_one_missing_file_again_and_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
