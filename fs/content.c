@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "findings.h"
 #include "fs.h"
 #include "handle.h"
 #include "tree.h"
@@ -30,6 +31,7 @@ static int root_status(struct fs *fs, struct fs_text *ret_text)
 {
 	struct cm4_module **modules;
 	_cleanup_free_ struct cm4_status *statuses = NULL;
+	struct cm4_report report;
 	size_t n;
 	int r = cm4_fleet_get(fs->fleet, &modules, &n);
 
@@ -43,7 +45,24 @@ static int root_status(struct fs *fs, struct fs_text *ret_text)
 	for (size_t i = 0; i < n; i++)
 		cm4_module_status(modules[i], &statuses[i]);
 	cm4_fleet_put(modules, n);
-	return fs_json_root(statuses, n, ret_text);
+	r = cm4_fleet_report(fs->fleet, &report);
+	if (r < 0)
+		return r;
+	r = fs_json_root(statuses, n, &report, ret_text);
+	cm4_report_fini(&report);
+	return r;
+}
+
+static int diagnosis_text(struct fs *fs, struct fs_text *ret_text)
+{
+	struct cm4_report report;
+	int r = cm4_fleet_report(fs->fleet, &report);
+
+	if (r < 0)
+		return r;
+	r = fs_text_diagnosis(&report, ret_text);
+	cm4_report_fini(&report);
+	return r;
 }
 
 static int log_text(struct cm4_module *module, struct fs_text *ret_text)
@@ -66,6 +85,8 @@ int fs_node_text(struct fs *fs, const struct fs_node *node, struct fs_text *ret_
 	switch (node->id.kind) {
 	case FS_KIND_README:
 		return fs_text_readme(ret_text);
+	case FS_KIND_DIAGNOSIS:
+		return diagnosis_text(fs, ret_text);
 	case FS_KIND_STATUS:
 		return node->module ? fs_json_module(&status, ret_text) : root_status(fs, ret_text);
 	case FS_KIND_DETAILS:
@@ -177,6 +198,7 @@ static int stat_kind(struct fs *fs, const struct fs_node *node, struct stat *st)
 		set_mode(fs, st, MODE_DATA);
 		return stat_text(fs, node, st);
 	case FS_KIND_README:
+	case FS_KIND_DIAGNOSIS:
 	case FS_KIND_STATUS:
 	case FS_KIND_DETAILS:
 	case FS_KIND_FAIL:

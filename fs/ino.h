@@ -14,6 +14,7 @@
 enum fs_kind {
 	FS_KIND_DIR = 1, /* the root, or a module's directory */
 	FS_KIND_README,
+	FS_KIND_DIAGNOSIS,
 	FS_KIND_STATUS,
 	FS_KIND_BY_PORT,
 	FS_KIND_DETAILS,

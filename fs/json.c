@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "findings.h"
 #include "text.h"
 
 /*
@@ -112,7 +113,8 @@ int fs_json_module(const struct cm4_status *status, struct fs_text *ret_text)
 	return dump(module(status), ret_text);
 }
 
-int fs_json_root(const struct cm4_status *statuses, size_t n, struct fs_text *ret_text)
+int fs_json_root(const struct cm4_status *statuses, size_t n, const struct cm4_report *report,
+	struct fs_text *ret_text)
 {
 	json_t *modules = json_array();
 
@@ -121,6 +123,7 @@ int fs_json_root(const struct cm4_status *statuses, size_t n, struct fs_text *re
 			json_decref(modules);
 			return -ENOMEM;
 		}
-	return dump(json_pack("{s:i, s:o, s:[]}", "version", 1, "modules", modules, "findings"),
+	return dump(json_pack("{s:i, s:o, s:o}", "version", 1, "modules", modules, "findings",
+			    fs_findings_json(report)),
 		ret_text);
 }

@@ -109,6 +109,7 @@ static int open_node(
 	case FS_KIND_DISK:
 		return open_disk(fs, node, flags, ret_handle);
 	case FS_KIND_README:
+	case FS_KIND_DIAGNOSIS:
 	case FS_KIND_STATUS:
 	case FS_KIND_DETAILS:
 	case FS_KIND_FAIL:

@@ -62,6 +62,8 @@ int fs_text_readme(struct fs_text *ret_text)
 		"af04b2da/log           what happened to it\n"
 		"af04b2da/control       echo boot, cancel, eject, verify or clear into it\n"
 		"by-port/               the modules by USB port\n"
+		"DIAGNOSIS.TXT          nothing shows up, or something fails: why, and what to "
+		"try\n"
 		"\n"
 		"fusermount3 -u on this directory ends it; removing a copied file erases "
 		"nothing.\n",

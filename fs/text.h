@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include <cm4fs/diagnosis.h>
 #include <cm4fs/module.h>
 
 /*
@@ -20,7 +21,8 @@ int fs_text_fail(const struct cm4_status *status, struct fs_text *ret_text);
 
 /* JSON (json.c). */
 int fs_json_module(const struct cm4_status *status, struct fs_text *ret_text);
-int fs_json_root(const struct cm4_status *statuses, size_t n, struct fs_text *ret_text);
+int fs_json_root(const struct cm4_status *statuses, size_t n, const struct cm4_report *report,
+	struct fs_text *ret_text);
 
 /*
  * Strings from outside, made harmless (clean.c). What comes from a module is printable ASCII,

@@ -18,6 +18,7 @@ static const struct {
 } root_names[] =
 	{
 		{"README.TXT", FS_KIND_README},
+		{"DIAGNOSIS.TXT", FS_KIND_DIAGNOSIS},
 		{"status.json", FS_KIND_STATUS},
 		{"by-port", FS_KIND_BY_PORT},
 },

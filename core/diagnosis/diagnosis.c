@@ -326,6 +326,16 @@ struct findings {
 	int64_t now_us;
 };
 
+/* In the order in which they were first said; where no times are known, in that of the events. */
+static void add_evidence(struct cm4_finding *finding, const struct cm4_evidence *evidence)
+{
+	size_t i = finding->n_evidence++;
+
+	for (; i && us_of(&finding->evidence[i - 1].first) > us_of(&evidence->first); i--)
+		finding->evidence[i] = finding->evidence[i - 1];
+	finding->evidence[i] = *evidence;
+}
+
 static void add(struct findings *findings, const struct diagnosis_port *port, enum failure failure,
 	unsigned events)
 {
@@ -340,7 +350,7 @@ static void add(struct findings *findings, const struct diagnosis_port *port, en
 	for (unsigned i = 0; i < KERNEL_EVENT_N && finding->n_evidence < CM4_EVIDENCE_MAX; i++) {
 		if (!(events & BIT(i)) || !port->traces[i].times)
 			continue;
-		finding->evidence[finding->n_evidence++] = port->traces[i];
+		add_evidence(finding, &port->traces[i]);
 		if (us_of(&port->traces[i].last) > last)
 			last = us_of(&port->traces[i].last);
 	}

@@ -16,11 +16,11 @@ enum kernel_event {
 	KERNEL_FOUND,	      /* it has told its vendor and product */
 	KERNEL_LEFT,	      /* disconnect */
 	KERNEL_DESCRIPTOR,    /* its descriptors could not be read; error */
+	KERNEL_POWER_CYCLE,   /* a last try */
 	KERNEL_SETUP,	      /* it did not answer to SET_ADDRESS */
 	KERNEL_ADDRESS,	      /* it did not accept an address; error */
 	KERNEL_CONFIGURATION, /* it could not be configured; error, 0 where none is said */
 	KERNEL_UNABLE,	      /* given up */
-	KERNEL_POWER_CYCLE,   /* a last try */
 	KERNEL_CANNOT_ENABLE, /* the port cannot be enabled, reset or debounced */
 	KERNEL_DISTURBED,     /* the hub has switched the port off: EMI? */
 	KERNEL_MAXPACKET,     /* a high-speed endpoint on a full-speed link */

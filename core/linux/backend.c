@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "linux/disk.h"
+#include "linux/kernel_log.h"
 #include "linux/linux.h"
 #include "linux/tty.h"
 #include "linux/usb.h"
@@ -280,6 +281,12 @@ static int open_console(struct backend *base, const char *port, struct console *
 	return linux_tty_open(port, ret_console);
 }
 
+static int open_kernel_log(struct backend *base, struct kernel_log **ret_log)
+{
+	(void)base;
+	return linux_kernel_log_open(ret_log);
+}
+
 static void backend_free(struct backend *base)
 {
 	struct linux_backend *backend = (struct linux_backend *)base;
@@ -310,6 +317,7 @@ static const struct backend_ops backend_ops = {
 	.open_usb = open_usb,
 	.open_block = open_block,
 	.open_console = open_console,
+	.open_kernel_log = open_kernel_log,
 	.free = backend_free,
 };
 

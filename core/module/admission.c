@@ -137,6 +137,10 @@ static void admit(struct cm4_module *module, struct cm4_image *image, bool writa
 		return;
 	}
 
+	if (writable) {
+		stall_reset(&module->stall);
+		block = stall_watch(block, &module->stall);
+	}
 	if (writable && image_mode(image) == CM4_IMAGE_FLASH)
 		images_make_current(module, image);
 	else if (writable)

@@ -7,6 +7,7 @@
 
 #include "module/identity.h"
 #include "module/internal.h"
+#include "module/witness.h"
 #include "util/cleanup.h"
 
 /*
@@ -14,12 +15,16 @@
  * the module on their port; a port that shows somebody else gets a new module.
  */
 
+#define FLEET_CHIPS 8
+
 TAILQ_HEAD(module_list, cm4_module);
 
 struct cm4_fleet {
 	struct cm4_fleet_config config; /* fixed */
 	struct backend_listener listener;
-	bool started; /* the composition's thread alone */
+	struct witness *witness;		/* from start on; NULL: no memory for it */
+	struct payload_look looks[FLEET_CHIPS]; /* in the order of the table of chips; fixed */
+	bool started;				/* the composition's thread alone */
 
 	pthread_mutex_t lock; /* guards everything below; outermost */
 	uint64_t last_id;
@@ -31,6 +36,28 @@ struct cm4_fleet {
 const struct cm4_fleet_config *fleet_config(struct cm4_fleet *fleet)
 {
 	return &fleet->config;
+}
+
+/* The payload never changes, so nobody has to open its files with a lock in hand. */
+static void look_at_payload(struct cm4_fleet *fleet)
+{
+	const struct boot_chip *chip;
+
+	for (size_t i = 0; i < FLEET_CHIPS && (chip = boot_chip_at(i)); i++)
+		payload_look(fleet->config.payload, chip, &fleet->looks[i]);
+}
+
+struct payload_look fleet_payload_look(struct cm4_fleet *fleet, const struct boot_chip *chip)
+{
+	for (size_t i = 0; i < FLEET_CHIPS && boot_chip_at(i); i++)
+		if (boot_chip_at(i) == chip)
+			return fleet->looks[i];
+	return (struct payload_look){0};
+}
+
+struct witness *fleet_witness(struct cm4_fleet *fleet)
+{
+	return fleet->witness;
 }
 
 void fleet_changed(struct cm4_fleet *fleet, struct cm4_module *module, enum cm4_change change)
@@ -289,6 +316,8 @@ int cm4_fleet_new(const struct cm4_fleet_config *config, struct cm4_fleet **ret_
 		.disk_detached = on_disk_detached,
 		.data = fleet,
 	};
+	if (config->payload)
+		look_at_payload(fleet);
 	pthread_mutex_init(&fleet->lock, NULL);
 	TAILQ_INIT(&fleet->modules);
 	TAILQ_INIT(&fleet->departed);
@@ -301,6 +330,9 @@ int cm4_fleet_start(struct cm4_fleet *fleet)
 	int r = fleet->config.backend->ops->start(fleet->config.backend, &fleet->listener);
 
 	fleet->started = r >= 0;
+	/* Modules can do without: what goes wrong is then less well explained. */
+	if (fleet->started && witness_new(fleet->config.backend, &fleet->witness) < 0)
+		cm4_log(LOG_WARNING, "the kernel's log is not followed");
 	return r;
 }
 
@@ -308,6 +340,9 @@ void cm4_fleet_stop(struct cm4_fleet *fleet)
 {
 	struct cm4_module *module;
 
+	/* Who asks for a report meanwhile still finds what was found. */
+	if (fleet->witness)
+		witness_stop(fleet->witness);
 	if (fleet->started)
 		fleet->config.backend->ops->stop(fleet->config.backend);
 	fleet->started = false;
@@ -327,6 +362,7 @@ void cm4_fleet_free(struct cm4_fleet *fleet)
 	if (!fleet)
 		return;
 	cm4_fleet_stop(fleet);
+	witness_free(fleet->witness);
 	pthread_mutex_destroy(&fleet->lock);
 	free(fleet);
 }

@@ -11,6 +11,8 @@
 #include "module/identity.h"
 #include "module/journal.h"
 #include "module/life.h"
+#include "module/stall.h"
+#include "payload/payload.h"
 #include "seam/backend.h"
 
 /*
@@ -21,6 +23,9 @@
  *	admission.c  who gets the disk: images wanting, holding and leaving it
  *	images.c     which image was dropped last, and which are on the disks
  *	control.c    the verbs of the control file
+ *	circumstances.c  what is seen around a module, and explains its failures
+ *	witness.c    the fleet's: follows the kernel's log
+ *	report.c     the fleet's: what is wrong, all of it
  *
  * Lock order: fleet->lock, then module->lock, then an image's own lock. None is held across USB, a
  * disk, a callback to the listener, or a completion. The one exception is usb->ops->abort, which
@@ -61,6 +66,8 @@ struct cm4_module {
 	struct journal *journal; /* has its own lock */
 	pthread_t thread;
 
+	struct stall stall; /* atomic */
+
 	pthread_mutex_t lock; /* guards everything below */
 	pthread_cond_t wake;  /* of the thread: work to do, or a new deadline */
 	struct life life;
@@ -78,6 +85,8 @@ struct cm4_module {
 	uint64_t boot_began_ns;
 	unsigned boot_ms;
 	struct cm4_failure failure;
+	struct circumstances around;
+	unsigned sig_asked; /* times in a row that boot.sig was asked for, and missing */
 	struct cm4_metadata metadata[CM4_METADATA_MAX];
 	size_t n_metadata;
 	struct module_disk disks[CM4_DISKS_MAX];
@@ -151,6 +160,14 @@ void images_overwrite(struct cm4_module *module, const struct cm4_image *raw);
 /* One of them, with the module's reference, which is the caller's now. NULL: there is none any more. */
 struct cm4_image *images_take(struct cm4_module *module);
 
+/* circumstances.c: what is seen around it; lock held. */
+void module_notice_link(struct cm4_module *module, enum cm4_stage stage, unsigned mbps);
+void module_notice_disk(struct cm4_module *module, uint16_t product);
+void module_notice_served(struct cm4_module *module, const char *name, bool found);
+void module_notice_boot(struct cm4_module *module); /* one begins */
+/* Life's failure, explained, becomes the module's. @detail: what is known of it; NULL: nothing */
+void module_describe(struct cm4_module *module, const char *detail);
+
 /* control.c */
 void control_answer_boot(struct cm4_module *module, int result); /* thread */
 void control_answer_cancel(
@@ -161,4 +178,7 @@ void control_answer_eject(
 /* fleet.c */
 const struct cm4_fleet_config *fleet_config(struct cm4_fleet *fleet);
 void fleet_changed(struct cm4_fleet *fleet, struct cm4_module *module, enum cm4_change change);
+/* What boot files of @chip are; all zeros: none, or @chip NULL. */
+struct payload_look fleet_payload_look(struct cm4_fleet *fleet, const struct boot_chip *chip);
+struct witness *fleet_witness(struct cm4_fleet *fleet);		       /* NULL: there is none */
 void fleet_remove(struct cm4_fleet *fleet, struct cm4_module *module); /* module's own thread */

@@ -103,14 +103,14 @@ static bool take_effect(
 	const struct life *life = &module->life;
 
 	if (life->failures != before->failures)
-		failure_describe(life->failure, life->failure_error, error ? detail : NULL,
-			&module->failure);
+		module_describe(module, error ? detail : NULL);
 	else if (life->state != CM4_STATE_FAILED && life->state != CM4_STATE_INCOMPLETE)
 		module->failure = (struct cm4_failure){0};
 
 	if (life->state == CM4_STATE_BOOTING && before->state != CM4_STATE_BOOTING) {
 		module->boot_began_ns = clock_ns();
 		module->boot_ms = 0;
+		module_notice_boot(module);
 	}
 	if (life->state == CM4_STATE_READY && before->state == CM4_STATE_BOOTING && life->wanted)
 		module->boot_ms = (unsigned)((clock_ns() - module->boot_began_ns) / NS_PER_MS);
@@ -197,6 +197,10 @@ void module_usb_attached(struct cm4_module *module, enum boot_kind kind,
 			module->chip = chip;
 		if (!*module->serial)
 			identity_serial(kind, usb->serial, module->serial);
+		if (kind == BOOT_KIND_ROM)
+			module_notice_link(module, CM4_STAGE_ROM, usb->link_mbps);
+		else if (kind == BOOT_KIND_DISK)
+			module_notice_disk(module, usb->product);
 	}
 	module_feed(module, event_of(kind), 0, NULL);
 }
@@ -352,6 +356,7 @@ int module_new(
 	TAILQ_INIT(&module->cancel_waiters);
 	TAILQ_INIT(&module->eject_waiters);
 
+	module_notice_link(module, origin->stage, origin->link_mbps);
 	life_init(&module->life, origin->stage);
 	module->deadline_ns = module->life.timeout_ms
 				      ? clock_ns() + module->life.timeout_ms * NS_PER_MS

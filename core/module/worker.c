@@ -25,6 +25,15 @@ static void on_line(void *data, const char *line)
 	journal_add(module->journal, "%s", line);
 }
 
+static void on_served(void *data, const char *name, uint64_t bytes, bool found)
+{
+	struct cm4_module *module = data;
+
+	(void)bytes;
+	LOCKED(&module->lock);
+	module_notice_served(module, name, found);
+}
+
 static void on_metadata(void *data, const char *key, const char *value)
 {
 	struct cm4_module *module = data;
@@ -52,6 +61,7 @@ static int run_dialogue(struct cm4_module *module, bool rom)
 	const struct cm4_fleet_config *config = fleet_config(module->fleet);
 	struct boot_observer observer = {
 		.line = on_line,
+		.served = on_served,
 		.metadata = on_metadata,
 		.data = module,
 	};

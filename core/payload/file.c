@@ -10,6 +10,7 @@ struct payload_file {
 	int fd;		     /* -1: in memory */
 	const uint8_t *data; /* borrowed from the payload */
 	uint64_t size;	     /* when it was found */
+	time_t date;
 };
 
 static int file_new(const struct payload_file *values, struct payload_file **ret_file)
@@ -32,7 +33,9 @@ int payload_file_new(int fd, struct payload_file **ret_file)
 		close(fd);
 		return -EIO;
 	}
-	r = file_new(&(struct payload_file){.fd = fd, .size = (uint64_t)st.st_size}, ret_file);
+	r = file_new(
+		&(struct payload_file){.fd = fd, .size = (uint64_t)st.st_size, .date = st.st_mtime},
+		ret_file);
 	if (r < 0)
 		close(fd);
 	return r;
@@ -41,6 +44,11 @@ int payload_file_new(int fd, struct payload_file **ret_file)
 int payload_file_new_memory(const void *data, size_t size, struct payload_file **ret_file)
 {
 	return file_new(&(struct payload_file){.fd = -1, .data = data, .size = size}, ret_file);
+}
+
+time_t payload_file_date(const struct payload_file *file)
+{
+	return file->date;
 }
 
 uint64_t payload_file_size(const struct payload_file *file)

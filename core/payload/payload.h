@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct boot_chip;
 
@@ -58,6 +59,18 @@ int payload_find(struct payload *payload, const struct boot_chip *chip, const ch
 int payload_find_second_stage(
 	struct payload *payload, const struct boot_chip *chip, struct payload_file **ret_file);
 
+/*
+ * What kind of boot files @chip would be served, and how old they are: the date of the newest of those that count.
+ * A config.txt is a person's own, and its date says nothing.
+ */
+struct payload_look {
+	bool vpu;    /* the VPU's own mass storage, for a chip that has the Linux gadget */
+	time_t date; /* 0: not known */
+};
+void payload_look(
+	struct payload *payload, const struct boot_chip *chip, struct payload_look *ret_look);
+
+time_t payload_file_date(const struct payload_file *file); /* 0: in memory */
 uint64_t payload_file_size(const struct payload_file *file);
 
 /* Exactly @size bytes at @offset, or -EIO (the file shrank under us, or cannot be read). */

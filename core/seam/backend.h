@@ -4,6 +4,7 @@
 
 #include "seam/block.h"
 #include "seam/console.h"
+#include "seam/kernel_log.h"
 #include "seam/usb.h"
 
 /*
@@ -42,6 +43,9 @@ struct backend_ops {
 	/* -errno: ENODEV, ENXIO (this system offers none), EACCES, EBUSY, ENOMEM. */
 	int (*open_console)(
 		struct backend *backend, const char *port, struct console **ret_console);
+
+	/* What the kernel says of this bus. To be closed before the backend is freed. 0 or -ENOMEM. */
+	int (*open_kernel_log)(struct backend *backend, struct kernel_log **ret_log);
 
 	void (*free)(struct backend *backend); /* after stop, everything opened closed */
 };

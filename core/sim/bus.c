@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim/bus.h"
+#include "sim/kernel_log.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -138,6 +139,11 @@ static int open_console(struct backend *backend, const char *port, struct consol
 	return module ? sim_console_open(module, ret_console) : -ENODEV;
 }
 
+static int open_kernel_log(struct backend *backend, struct kernel_log **ret_log)
+{
+	return sim_kernel_log_open(bus_of(backend), ret_log);
+}
+
 static void bus_free(struct backend *backend)
 {
 	struct sim_bus *bus = bus_of(backend);
@@ -158,6 +164,7 @@ static const struct backend_ops ops = {
 	.open_usb = open_usb,
 	.open_block = open_block,
 	.open_console = open_console,
+	.open_kernel_log = open_kernel_log,
 	.free = bus_free,
 };
 

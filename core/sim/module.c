@@ -340,6 +340,8 @@ int sim_module_init(struct sim_module *module, struct sim_bus *bus, const struct
 	module->stage = adopt ? SIM_STAGE_DISK : SIM_STAGE_NONE;
 	module->media = adopt;
 	module->next = adopt ? SIM_NEXT_NOTHING : SIM_NEXT_ROM;
+	if (sim_faults_have(&module->faults, SIM_FAULT_BAD_LINK))
+		module->next = SIM_NEXT_NOTHING;
 	return 0;
 }
 

@@ -124,6 +124,20 @@ static const char *key_dir(struct sim_spec *spec, const char *value)
 	return NULL;
 }
 
+static const char *key_kernel_log(struct sim_spec *spec, const char *value)
+{
+	char *path;
+
+	if (!*value)
+		return "must name a file, or say denied";
+	path = strdup(value);
+	if (!path)
+		return "out of memory";
+	free(spec->kernel_log);
+	spec->kernel_log = path;
+	return NULL;
+}
+
 static const struct {
 	const char *name, *value;
 	key_parser *parse; /* NULL: fault, which speaks for itself */
@@ -141,6 +155,9 @@ static const struct {
 		"                     device, and writes what was received into "
 		"DIR/SERIAL-record.txt;\n"
 		"                     DIR holds no colon (without it: media in memory)"},
+	{"kernel-log", "FILE", key_kernel_log,
+		"lines that the kernel says, followed as they are added; denied: it may\n"
+		"                     not be read"},
 	{"fault", "FAULT", NULL, "see below; may be repeated"},
 };
 
@@ -251,6 +268,7 @@ void sim_spec_free(struct sim_spec *spec)
 	if (!spec)
 		return;
 	free(spec->dir);
+	free(spec->kernel_log);
 	free(spec);
 }
 

@@ -21,7 +21,8 @@ struct sim_spec {
 	uint64_t medium;  /* bytes per second; 0: no limit */
 	unsigned boot_ms; /* the module's own part of a boot */
 	const struct sim_model *model;
-	char *dir; /* NULL: media in memory */
+	char *dir;	  /* NULL: media in memory */
+	char *kernel_log; /* NULL: none; "denied"; else a file of lines */
 	struct sim_fault faults[SIM_FAULTS_MAX];
 	size_t n_faults;
 };

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <cm4fs/diagnosis.h>
 #include <cm4fs/module.h>
 
 /*
@@ -52,6 +53,12 @@ void cm4_fleet_put(struct cm4_module **modules, size_t n);
 /* With a reference, or NULL. */
 struct cm4_module *cm4_fleet_find_name(struct cm4_fleet *fleet, const char *name);
 struct cm4_module *cm4_fleet_find_id(struct cm4_fleet *fleet, uint64_t id);
+
+/*
+ * What is wrong now, by the kernel's log, its ports and every module; only of the ports that are wanted. Bounded by
+ * CM4_FINDINGS_MAX. End with cm4_report_fini. 0 or -ENOMEM.
+ */
+int cm4_fleet_report(struct cm4_fleet *fleet, struct cm4_report *ret_report);
 
 /* rmdir: takes a module that is gone out of the list. 0, or -EBUSY: it is not gone. */
 int cm4_fleet_forget(struct cm4_fleet *fleet, struct cm4_module *module);

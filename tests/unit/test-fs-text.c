@@ -186,7 +186,9 @@ static void an_empty_fleet_is_an_empty_list(void **state)
 	struct fs_text text;
 	json_t *json;
 
-	assert_int_equal(fs_json_root(NULL, 0, &text), 0);
+	struct cm4_report report = {.n = 0};
+
+	assert_int_equal(fs_json_root(NULL, 0, &report, &text), 0);
 	json = json_loadb(text.data, text.size, 0, NULL);
 	assert_int_equal(json_integer_value(json_object_get(json, "version")), 1);
 	assert_int_equal(json_array_size(json_object_get(json, "modules")), 0);
