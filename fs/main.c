@@ -3,10 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cm4fs/log.h>
 
 #include "daemon.h"
+#include "doctor.h"
+#include "doctor/doctor.h"
+#include "linux/host.h"
 #include "linux/linux.h"
 #include "mount.h"
 #include "options.h"
@@ -132,11 +136,65 @@ static int answer(const struct fs_options *options)
 	return 0;
 }
 
+/* Nothing is started: who is connected is only looked at, and left alone. */
+static int examine(const struct fs_options *options, bool json)
+{
+	static struct cm4_checkup checkup;
+	struct cm4_report report = {.n = 0};
+	struct host_facts host;
+	char message[MESSAGE_MAX] = "";
+	struct doctor_patient patient = {
+		.host = &host, .payload_message = message, .log = &report, .now = time(NULL)};
+	struct backend *backend;
+	struct kernel_log *log;
+	int status = STATUS_FAILED;
+
+	if (open_backend(options, &backend) < 0)
+		return STATUS_FAILED;
+	if (options->payload)
+		payload_open(options->payload, &patient.payload, message, sizeof(message));
+	else
+		payload_open_standard(&patient.payload, message, sizeof(message));
+	linux_host_look("", &host);
+	if (backend->ops->open_kernel_log(backend, &log) == 0) {
+		if (doctor_listen(log, &report) == 0) {
+			doctor_examine(&patient, &checkup);
+			status = fs_doctor_print(stdout, &checkup, &report, json);
+		}
+		log->ops->close(log);
+	}
+	cm4_report_fini(&report);
+	payload_free(patient.payload);
+	backend->ops->free(backend);
+	return status;
+}
+
+static int see_doctor(int argc, char **argv)
+{
+	struct fs_options options = {0};
+	struct fs_doctor doctor;
+
+	if (fs_doctor_parse(argc, argv, &doctor) < 0)
+		return STATUS_USAGE;
+	if (doctor.help) {
+		fs_doctor_help();
+		return 0;
+	}
+	if (doctor.explain)
+		return fs_doctor_explain(stdin, stdout, doctor.json);
+	options.payload = (char *)doctor.payload;
+	options.simulate = (char *)doctor.simulate;
+	options.simulated = doctor.simulate;
+	return examine(&options, doctor.json);
+}
+
 int main(int argc, char **argv)
 {
 	struct fs_options options;
 	int status, r;
 
+	if (fs_doctor_asked(argc, argv))
+		return see_doctor(argc, argv);
 	fuse_set_log_func(print_libfuse);
 	r = fs_options_parse(argc, argv, &options);
 	cm4_log_set_debug(options.debug);

@@ -283,6 +283,8 @@ void fs_options_fini(struct fs_options *options)
 void fs_options_help(void)
 {
 	fputs("usage: cm4fs [options] [SOURCE] MOUNTPOINT\n"
+	      "       cm4fs doctor [-]     examine this host; with -: explain a kernel log, see "
+	      "cm4fs doctor --help\n"
 	      "\n"
 	      "Shows each Compute Module in USB boot mode as a directory; an image copied into it "
 	      "is flashed.\n"

@@ -395,7 +395,8 @@ static void judge_link(struct findings *findings, const struct diagnosis_port *p
 	if (has(port, BIT(KERNEL_OVER_CURRENT)))
 		add(findings, port, FAILURE_OVER_CURRENT, BIT(KERNEL_OVER_CURRENT));
 	else if (has(port, FAILED_ENUMERATION) && may_be_module(port))
-		add(findings, port, why_not_enumerated(port), FAILED_ENUMERATION);
+		add(findings, port, why_not_enumerated(port),
+			FAILED_ENUMERATION | (loses_disks(port) ? OF_ITS_DISK : 0));
 	if (has(port, BIT(KERNEL_HUB)))
 		add(findings, port, FAILURE_HUB, BIT(KERNEL_HUB));
 	if (has(port, BIT(KERNEL_BUS_POWER)) && may_be_module(port))

@@ -222,7 +222,7 @@ static const struct table_row rows[FAILURE_N] = {
 		.id = "log-denied", .group = TABLE_HOST, .blame = CM4_BLAME_USER,
 		.text = "this user may read neither the kernel's log nor the journal, so that bad links go "
 			"unexplained",
-		.advice = "Run: sudo dmesg | cm4fs doctor -\n"
+		.advice = "Have the log explained by hand: sudo dmesg | cm4fs doctor - (root may read it).\n"
 			  "To have it here: join the group systemd-journal or adm, and log in again; or run "
 			  "cm4fs as root.",
 	},

@@ -24,6 +24,7 @@ ROOMS = {
     "boot": {"seam", "payload", "util"},
     "payload": {"boot", "util"},  # of boot: the table of chips
     "diagnosis": {"seam", "util"},
+    "doctor": {"boot", "diagnosis", "payload", "seam", "util"},  # of boot: the table of chips
     "layout": {"util"},
     "image": {"layout", "proof", "seam", "util"},
     "linux": {"seam", "util"},
