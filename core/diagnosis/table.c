@@ -108,30 +108,30 @@ static const struct table_row rows[FAILURE_N] = {
 		"cm4fs failed",
 		.advice = "See log and the system log; please report this."),
 
-	[FAILURE_FULL_SPEED] = MODULE("full-speed", EIO, LINK,
+	[FAILURE_FULL_SPEED] = MODULE("full-speed", 0, LINK,
 		"the link came up at 12 Mbit/s only, for a module that does 480: booting over it fails",
 		.advice = "Plug it into a port of the computer itself: hubs behind hubs do this.\n"
 			  "Try another cable, short, with all of its wires.\n" SEAT SUPPLY,
 		.log = LOG("new full-speed USB device number",
 			"endpoint 0x1 has invalid maxpacket 512, setting to 64")),
-	[FAILURE_WRITE_STALL] = MODULE("write-stall", EIO, LINK,
+	[FAILURE_WRITE_STALL] = MODULE("write-stall", 0, LINK,
 		"writing stood still: the disk did not take a transfer for seconds on end",
 		.advice = "Let it be if it goes on: a card may pause while it tidies up.\n" CABLE SUPPLY "\n"
 			  "Use the mass-storage-gadget64 payload; if one place stops it every time, the eMMC or "
 			  "card is worn out.",
 		.log = LOG("reset high-speed USB device number", "rejecting I/O to offline device",
 			"device offline error, dev sda")),
-	[FAILURE_VPU_PAYLOAD] = MODULE("vpu-payload", EIO, USER,
+	[FAILURE_VPU_PAYLOAD] = MODULE("vpu-payload", 0, USER,
 		"these boot files (msd, the VPU's mass storage) are known to lose a CM4 or CM5 while it is "
 		"written to",
 		.advice = "Install a current rpiboot package, or give its mass-storage-gadget64 directory with "
 			  "--payload=DIR; then power the module up in boot mode again.",
 		.log = LOG("device descriptor read/64, error -110", "device offline error, dev sda")),
-	[FAILURE_TOO_OLD] = MODULE("too-old", EPROTO, USER,
+	[FAILURE_TOO_OLD] = MODULE("too-old", 0, USER,
 		"the module did not start the second stage, and these boot files may be too old for its board",
 		.advice = "Install a current rpiboot package, or give a current mass-storage-gadget64 directory "
 			  "with --payload=DIR.\n" SUPPLY),
-	[FAILURE_BOOT_SIG] = MODULE("boot-sig", EPROTO, USER,
+	[FAILURE_BOOT_SIG] = MODULE("boot-sig", 0, USER,
 		"the module asks for boot.sig again and again: it is locked, and starts a signed boot.img "
 		"only",
 		.advice = "Sign boot.img with the module's own key (rpi-eeprom-digest makes boot.sig), and give "

@@ -33,7 +33,7 @@ enum failure {
 	FAILURE_MEDIUM,
 	FAILURE_INTERNAL,
 
-	/* What is known around a failure, and explains it better (failure_refine). */
+	/* What is known around a failure, and explains it better (failure_refine): its errno stays. */
 	FAILURE_FULL_SPEED,
 	FAILURE_WRITE_STALL,
 	FAILURE_VPU_PAYLOAD,
@@ -62,7 +62,7 @@ enum table_group { TABLE_MODULE, TABLE_PORT, TABLE_HOST };
 struct table_row {
 	const char *id;
 	enum table_group group;
-	int error; /* positive; 0 where no call fails by it */
+	int error; /* positive; 0: no call fails by it, or each by its own */
 	enum cm4_blame blame;
 	const char *text;	/* a sentence without its full stop */
 	const char *advice;	/* steps joined by newlines, the most likely first */

@@ -20,7 +20,9 @@ void failure_describe(enum failure failure, int error, const char *detail, struc
 
 	*ret = (struct cm4_failure){
 		.id = row->id,
-		.error = error ? error : row->error,
+		.error = error	      ? error
+			 : row->error ? row->error
+				      : EIO,
 		.blame = row->blame,
 	};
 	snprintf(ret->text, sizeof(ret->text), "%s", text);

@@ -428,7 +428,7 @@ static void every_failure_has_an_errno_a_sentence_and_an_advice(void **state)
 	for (int i = 0; i < FAILURE_N; i++) {
 		struct cm4_failure failure;
 
-		if (table_row((enum failure)i)->group != TABLE_MODULE)
+		if (!table_row((enum failure)i)->error)
 			continue;
 		failure_describe((enum failure)i, 0, NULL, &failure);
 		assert_true(failure.error > 0);
