@@ -175,9 +175,10 @@ static void fresh(struct diagnosis_port *port, unsigned mbps)
 {
 	port->mbps = mbps;
 	port->vendor = port->product = 0;
-	/* Of this enumeration, for the evidence of a slow one. */
-	forget(port,
-		BIT(KERNEL_NEW) | BIT(KERNEL_FOUND) | (port->slow ? 0 : BIT(KERNEL_MAXPACKET)));
+	port->own = false;
+	/* The evidence of a slow link stays until there is a better one. */
+	if (!port->slow)
+		forget(port, BIT(KERNEL_NEW) | BIT(KERNEL_FOUND) | BIT(KERNEL_MAXPACKET));
 }
 
 static const char *port_of_host(const struct diagnosis *diagnosis, unsigned host)
