@@ -188,6 +188,35 @@ def memory():
     report("memory with 2 flashes at once", peak / 1024, 64, " MiB", at_least=False)
 
 
+def kernel_log():
+    """A kernel that has a lot to say, none of it of USB: what does it cost to listen?"""
+    rate, seconds, step = 10_000, 5, 0.05
+    lines = [f"audit: type=1400 audit(1700000000.{i}:7): apparmor=\"ALLOWED\" operation=\"open\" pid={i}\n"
+             f"usb 1-9: unrelated words of a driver that talks too much, number {i}\n" for i in range(rate // 2)]
+
+    def used(process):
+        with open(f"/proc/{process.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    with tempfile.NamedTemporaryFile("w", buffering=1 << 20) as log, Rig(f"emmc=64M:kernel-log={log.name}") as rig:
+        before, begun = used(rig.process), time.monotonic()
+        for number in range(round(seconds / step)):
+            part = round(rate * step / 2)
+            at = number * part % len(lines)
+            log.write("".join(lines[at:at + part]))
+            log.flush()
+            time.sleep(max(0, begun + (number + 1) * step - time.monotonic()))
+        log.write("usb usb1-port2: over-current condition\n")
+        log.flush()
+        while not rig.root_status()["findings"]:
+            time.sleep(0.01)
+        took = time.monotonic() - begun
+        cost = (used(rig.process) - before) / took
+    note(f"{rate} lines a second for {seconds} s, the last of them found {took - seconds:.2f} s after")
+    report("a core, with 10000 lines a second in the kernel's log", cost * 100, 5, " %", at_least=False)
+
+
 def latency():
     """What others wait for while 64 writers are blocked."""
     with Rig("count=2:emmc=256M:link=200K:medium=0", "--raw") as rig:
@@ -220,6 +249,6 @@ def latency():
         note(f"cancel ended all 64 in {(time.monotonic() - begun) * 1000:.0f} ms")
 
 
-for measure in (link_rate, proof, memory_speed, boot_time, memory, latency):
+for measure in (link_rate, proof, memory_speed, boot_time, memory, kernel_log, latency):
     print(f"{measure.__doc__}", flush=True)
     measure()
