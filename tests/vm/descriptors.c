@@ -27,6 +27,7 @@ static const char *const names[] = {
 	[DESCRIPTORS_NO_BULK_OUT] = "no-bulk-out",
 	[DESCRIPTORS_WRONG_ENDPOINT] = "wrong-endpoint",
 	[DESCRIPTORS_THREE_INTERFACES] = "three-interfaces",
+	[DESCRIPTORS_GARBLED] = "garbled",
 };
 
 int descriptors_shape_parse(const char *name, enum descriptors_shape *ret_shape)
@@ -143,6 +144,8 @@ static void put_configuration(
 		put_boot_interface(to, identity, 2, 0x86, 5);
 		to->bytes[4] = 3;
 		break;
+	case DESCRIPTORS_GARBLED:
+		break;
 	}
 	to->bytes[2] = (uint8_t)to->n;
 }
@@ -189,6 +192,8 @@ ssize_t descriptors_get(const struct usb_identity *identity, enum descriptors_sh
 {
 	struct bytes made = {.n = 0};
 
+	if (shape == DESCRIPTORS_GARBLED)
+		return -EPROTO;
 	switch (value >> 8) {
 	case TYPE_DEVICE:
 		put_device(&made, identity);

@@ -13,11 +13,12 @@ enum descriptors_shape {
 	DESCRIPTORS_NO_BULK_OUT,
 	DESCRIPTORS_WRONG_ENDPOINT,
 	DESCRIPTORS_THREE_INTERFACES,
+	DESCRIPTORS_GARBLED, /* none gets through: a bad link */
 };
 
 /* By its name on the command line. 0 or -EINVAL. */
 int descriptors_shape_parse(const char *name, enum descriptors_shape *ret_shape);
 
-/* What GET_DESCRIPTOR gets: at most @size bytes, or -EPIPE. */
+/* What GET_DESCRIPTOR gets: at most @size bytes, or -EPIPE, or -EPROTO (garbled). */
 ssize_t descriptors_get(const struct usb_identity *identity, enum descriptors_shape shape,
 	uint16_t value, void *buffer, size_t size);

@@ -9,13 +9,14 @@ import os
 import re
 import stat
 import tempfile
+import time
 
 from bus import Bus, Module
 from gadget import block_device, read
 from host import Host, make_payload
 from kmsg import finish, lines
 from medium import Medium
-from rig import case, contains, make_image, run, same, shell, until
+from rig import CM4FS, case, contains, make_image, run, same, shell, until
 
 SEAM = os.environ["VM_SEAM"]
 scratch = tempfile.mkdtemp()
@@ -116,6 +117,70 @@ for shape in ["no-bulk-out", "wrong-endpoint", "three-interfaces"]:
             contains("the seam", run(SEAM, "usb", bus.modules[0].port, status=1).text, "EPROTO")
             contains("cp", run("env", "LC_ALL=C", "cp", image, host.module(serial=name), status=1).text,
                      os.strerror(errno.EPROTO))
+
+# A device that cannot say what it is: nothing of it is to be seen but the kernel's complaint.
+
+EXPLAINED_S = 10
+RESTRICT = "/proc/sys/kernel/dmesg_restrict"
+
+
+def restrict(value):
+    with open(RESTRICT, "w") as file:
+        file.write(value)
+
+
+def diagnosis(host, user=None):
+    path = host.path("DIAGNOSIS.TXT")
+    return as_user(user, "cat", path).text if user else run("cat", path).text
+
+
+restrict("0")
+with Host(payload=payload) as host, Host(user="tester", payload=payload) as theirs, \
+        Bus("boot=300", Module(mmcblk0=None), shape="garbled") as bus:
+    complaint = rf"usb {re.escape(bus.modules[0].port)}: device descriptor read/64, error -71"
+
+    @case("a device that fails its descriptors is explained in DIAGNOSIS.TXT within 10 s")
+    def _():
+        until("the kernel complains", lambda: any(re.fullmatch(complaint, line) for line in list(lines)))
+        begun = time.monotonic()
+        until("it is explained", lambda: f"Port {bus.modules[0].port}: " in diagnosis(host))
+        took = time.monotonic() - begun
+        assert took < EXPLAINED_S, f"{took:.1f} s"
+        text = diagnosis(host)
+        contains("DIAGNOSIS.TXT", text, r"\APort .* arrives garbled")
+        contains("DIAGNOSIS.TXT", text, complaint)
+        contains("DIAGNOSIS.TXT", text, "seat it again, without its screws")
+        same("directories", [name for name in os.listdir(host.mnt) if os.path.isdir(host.path(name, "boot"))], [])
+        same("ids", [finding["id"] for finding in host.root_status()["findings"]], ["port-garbled"])
+
+    @case("the kernel gives it up, and the finding stays")
+    def _():
+        until("the kernel gives up", lambda: any("unable to enumerate USB device" in line for line in list(lines)))
+        until("that is evidence, too", lambda: "unable to enumerate" in diagnosis(host))
+
+    @case("doctor sees the same, and fails")
+    def _():
+        said = run(CM4FS, "doctor", "--payload=" + payload, status=1).text
+        contains("doctor", said, rf"^FAIL +kernel-usb: port {re.escape(bus.modules[0].port)}: ")
+        contains("doctor", said, r"^ok +usb: ")
+
+    @case("an ordinary user who may read the kernel's log is told as much")
+    def _():
+        contains("DIAGNOSIS.TXT", diagnosis(theirs, "tester"), "arrives garbled")
+
+    restrict("1")
+    with Host(user="stranger", payload=payload) as denied:
+
+        @case("under dmesg_restrict an ordinary user is pointed to the doctor, who explains what root hands him")
+        def _():
+            text = diagnosis(denied, "stranger")
+            assert "arrives garbled" not in text, text
+            contains("DIAGNOSIS.TXT", text, r"sudo dmesg \| cm4fs doctor -")
+            doctor = as_user("stranger", CM4FS, "doctor", "--payload=" + payload, status=1).text
+            contains("doctor", doctor, r"^warn +kernel-log: .*cm4fs doctor -")
+            contains("doctor", doctor, r"^ok +rules: /run/udev")
+            contains("doctor", doctor, r"^FAIL +rights: .*stranger")
+            contains("doctor -", shell(f"dmesg | {CM4FS} doctor -", status=1).text, "arrives garbled")
 
 old = Module(mmcblk0=Medium(24))
 with Bus("model=cm3:boot=300", old, shape="two-interfaces") as bus, Host(payload=payload) as host:
