@@ -6,8 +6,7 @@
 #include "payload/payload.h"
 
 /*
- * What is seen around a module, so that a failure can be explained by more than itself. All with the
- * module's lock held.
+ * What is seen around a module, so that a failure can be explained by more than itself.
  */
 
 #define DAY_S	    86400
@@ -48,11 +47,27 @@ void module_notice_boot(struct cm4_module *module)
 	module->around.asked_sig = false;
 }
 
+void module_look_at_payload(struct payload *payload, struct payload_looks *ret)
+{
+	const struct boot_chip *chip;
+
+	for (size_t i = 0; payload && i < MODULE_CHIPS_MAX && (chip = boot_chip_at(i)); i++)
+		payload_look(payload, chip, &ret->of[i]);
+}
+
+struct payload_look module_payload_look(struct cm4_module *module)
+{
+	for (size_t i = 0; module->chip && i < MODULE_CHIPS_MAX && boot_chip_at(i); i++)
+		if (boot_chip_at(i) == module->chip)
+			return fleet_looks(module->fleet)->of[i];
+	return (struct payload_look){0};
+}
+
 void module_describe(struct cm4_module *module, const char *detail)
 {
 	const struct life *life = &module->life;
 	struct circumstances around = module->around;
-	struct payload_look look = fleet_payload_look(module->fleet, module->chip);
+	struct payload_look look = module_payload_look(module);
 	int error = life->failure_error ? life->failure_error : failure_errno(life->failure);
 	enum failure refined;
 	char text[sizeof(module->failure.text)];

@@ -15,16 +15,14 @@
  * the module on their port; a port that shows somebody else gets a new module.
  */
 
-#define FLEET_CHIPS 8
-
 TAILQ_HEAD(module_list, cm4_module);
 
 struct cm4_fleet {
 	struct cm4_fleet_config config; /* fixed */
 	struct backend_listener listener;
-	struct witness *witness;		/* from start on; NULL: no memory for it */
-	struct payload_look looks[FLEET_CHIPS]; /* in the order of the table of chips; fixed */
-	bool started;				/* the composition's thread alone */
+	struct witness *witness;    /* from start on; NULL: no memory for it */
+	struct payload_looks looks; /* fixed */
+	bool started;		    /* the composition's thread alone */
 
 	pthread_mutex_t lock; /* guards everything below; outermost */
 	uint64_t last_id;
@@ -38,21 +36,9 @@ const struct cm4_fleet_config *fleet_config(struct cm4_fleet *fleet)
 	return &fleet->config;
 }
 
-/* The payload never changes, so nobody has to open its files with a lock in hand. */
-static void look_at_payload(struct cm4_fleet *fleet)
+const struct payload_looks *fleet_looks(struct cm4_fleet *fleet)
 {
-	const struct boot_chip *chip;
-
-	for (size_t i = 0; i < FLEET_CHIPS && (chip = boot_chip_at(i)); i++)
-		payload_look(fleet->config.payload, chip, &fleet->looks[i]);
-}
-
-struct payload_look fleet_payload_look(struct cm4_fleet *fleet, const struct boot_chip *chip)
-{
-	for (size_t i = 0; i < FLEET_CHIPS && boot_chip_at(i); i++)
-		if (boot_chip_at(i) == chip)
-			return fleet->looks[i];
-	return (struct payload_look){0};
+	return &fleet->looks;
 }
 
 struct witness *fleet_witness(struct cm4_fleet *fleet)
@@ -316,8 +302,7 @@ int cm4_fleet_new(const struct cm4_fleet_config *config, struct cm4_fleet **ret_
 		.disk_detached = on_disk_detached,
 		.data = fleet,
 	};
-	if (config->payload)
-		look_at_payload(fleet);
+	module_look_at_payload(config->payload, &fleet->looks);
 	pthread_mutex_init(&fleet->lock, NULL);
 	TAILQ_INIT(&fleet->modules);
 	TAILQ_INIT(&fleet->departed);

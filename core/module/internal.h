@@ -160,7 +160,18 @@ void images_overwrite(struct cm4_module *module, const struct cm4_image *raw);
 /* One of them, with the module's reference, which is the caller's now. NULL: there is none any more. */
 struct cm4_image *images_take(struct cm4_module *module);
 
-/* circumstances.c: what is seen around it; lock held. */
+/*
+ * circumstances.c. What boot files there are for each chip, in the order of the table of chips: a payload never
+ * changes, so nobody has to open its files with a lock in hand. @payload may be NULL.
+ */
+#define MODULE_CHIPS_MAX 8
+struct payload_looks {
+	struct payload_look of[MODULE_CHIPS_MAX];
+};
+void module_look_at_payload(struct payload *payload, struct payload_looks *ret);
+
+/* The rest with the lock held: what is seen around it. */
+struct payload_look module_payload_look(struct cm4_module *module); /* all zeros: none */
 void module_notice_link(struct cm4_module *module, enum cm4_stage stage, unsigned mbps);
 void module_notice_disk(struct cm4_module *module, uint16_t product);
 void module_notice_served(struct cm4_module *module, const char *name, bool found);
@@ -178,7 +189,6 @@ void control_answer_eject(
 /* fleet.c */
 const struct cm4_fleet_config *fleet_config(struct cm4_fleet *fleet);
 void fleet_changed(struct cm4_fleet *fleet, struct cm4_module *module, enum cm4_change change);
-/* What boot files of @chip are; all zeros: none, or @chip NULL. */
-struct payload_look fleet_payload_look(struct cm4_fleet *fleet, const struct boot_chip *chip);
+const struct payload_looks *fleet_looks(struct cm4_fleet *fleet);
 struct witness *fleet_witness(struct cm4_fleet *fleet);		       /* NULL: there is none */
 void fleet_remove(struct cm4_fleet *fleet, struct cm4_module *module); /* module's own thread */

@@ -85,8 +85,7 @@ static void add_signs(struct cm4_report *report, struct cm4_module *module)
 		fill(finding, module, &module->since, "a write has stood still for %llu s",
 			(unsigned long long)stalled / 1000);
 	}
-	if ((module->around.vpu || fleet_payload_look(module->fleet, module->chip).vpu) &&
-		(finding = next(report))) {
+	if ((module->around.vpu || module_payload_look(module).vpu) && (finding = next(report))) {
 		finding_init(finding, FAILURE_VPU_PAYLOAD);
 		fill(finding, module, &module->first_seen, "boot files: see %s/DETAILS.TXT",
 			module->name);
