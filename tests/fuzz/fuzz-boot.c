@@ -24,14 +24,6 @@
  * in a row, for the fuzzer to learn from.
  */
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
 struct input {
 	const uint8_t *bytes;
 	size_t left;

@@ -12,14 +12,6 @@
  * of a row of the table, and found again; and a line in front of which a device could stand means nothing.
  */
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
 static void check_port(const char *port)
 {
 	CHECK(strlen(port) < CM4_PORT_MAX);

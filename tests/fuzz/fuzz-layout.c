@@ -24,14 +24,6 @@
 
 #define PATCHES_MAX 256
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
 enum setting {
 	ASK_LIBBLKID = 1,
 	SAY_MBR = 2,

@@ -21,14 +21,6 @@
 #define PLAIN  "Q0123456789abcdef"
 #define RANGES 256
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
 struct world {
 	struct dialogue dialogue;
 	bool asked[RANGES]; /* and not answered */
