@@ -195,10 +195,14 @@ static enum answer answer_raw(struct cm4_image *image, struct cm4_io *io)
 	return ready(io, -EINVAL);
 }
 
-/* It goes on with what is on the disk; where that is not there any more, it cannot. */
-static bool adds(const struct cm4_io *io)
+/*
+ * It goes on with what is on the disk; where that is not there any more, it cannot. Under way it has the disk to
+ * itself: then the disk has left, and the abort that follows says so.
+ */
+static bool goes_on_with_what_is_gone(const struct cm4_image *image, const struct cm4_io *io)
 {
-	return io_changes(io) && (io->kind != CM4_IO_TRUNCATE || io->length > 0);
+	return image->prove.overwritten && !image->began && io_changes(io) &&
+	       (io->kind != CM4_IO_TRUNCATE || io->length > 0);
 }
 
 enum answer request_answer(struct cm4_image *image, struct cm4_io *io)
@@ -208,7 +212,7 @@ enum answer request_answer(struct cm4_image *image, struct cm4_io *io)
 						      : answer_raw(image, io);
 	if (image->error)
 		return ready(io, image->error);
-	if (image->superseded || (image->prove.overwritten && adds(io))) {
+	if (image->superseded || goes_on_with_what_is_gone(image, io)) {
 		bool closes = io->kind == CM4_IO_SYNC || io->kind == CM4_IO_FLUSH;
 
 		return ready(io, closes ? 0 : -ESTALE);

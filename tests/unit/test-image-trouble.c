@@ -104,6 +104,20 @@ static void what_does_not_fit_is_refused_as_soon_as_it_is_known(void **state)
 	fixture_end(&f);
 }
 
+/* A disk that leaves is not its image's any more, a moment before that fails: nobody hears of another image then. */
+static void a_disk_that_leaves_in_mid_flash_is_no_stale_image(void **state)
+{
+	struct fixture f;
+
+	fixture_begin(&f, CM4_IMAGE_FLASH, 64 * MIB);
+	assert_int_equal(do_write(f.image, 0, f.data, MIB), MIB);
+	image_overwrite(f.image);
+	assert_int_not_equal(do_write(f.image, MIB, f.data + MIB, MIB), -ESTALE);
+	image_abort(f.image, -ENODEV, "the module left the bus");
+	assert_int_equal(do_write(f.image, 2 * MIB, f.data + 2 * MIB, MIB), -ENODEV);
+	fixture_end(&f);
+}
+
 static void an_abort_ends_a_transfer_and_everybody_s_waiting(void **state)
 {
 	struct asked flush, parked;
@@ -399,6 +413,7 @@ int main(void)
 		cmocka_unit_test(parked_writes_hear_of_the_error_after_the_owner),
 		cmocka_unit_test(a_sync_that_fails_fails_the_image),
 		cmocka_unit_test(what_does_not_fit_is_refused_as_soon_as_it_is_known),
+		cmocka_unit_test(a_disk_that_leaves_in_mid_flash_is_no_stale_image),
 		cmocka_unit_test(an_abort_ends_a_transfer_and_everybody_s_waiting),
 		cmocka_unit_test(an_abort_of_a_whole_image_is_no_failed_flash),
 		cmocka_unit_test(a_refusal_sticks_and_answers_all_who_wait),
