@@ -64,8 +64,9 @@ def main(arguments):
             failures.append(f"{view}: no test was run")
 
         for test in tests:
-            # "cm4fs:mount / clients"
-            suite, name = test["name"].split(" / ")[0].split(":")[-1], test["name"].split(" / ")[-1]
+            # "cm4fs:mount / clients", "cm4fs:mount+heavy / judge"
+            suites_of, name = test["name"].split(" / ")
+            suite = suites_of.split(":")[-1].split("+")[0]
             passed, failed, skipped = count(test)
             suites[suite].update(passed=len(passed), failed=len(failed), skipped=len(skipped),
                                  seconds=round(test["duration"]))

@@ -156,7 +156,8 @@ with open({image!r}, "rb") as image, open({rig.module("killed.img")!r}, "wb", bu
         contains("what cp says", result.text, "Invalid argument")
         same("image", rig.status()["image"]["name"], "note.txt")
         run("cmp", mbr, rig.module("good.img"))
-        rig.control("verify")
+        if not SHORT:
+            rig.control("verify")
         run("cp", gpt, rig.module("next.img"))
         assert not os.path.exists(rig.module("good.img")), "it is listed, though another is on the disk"
         assert not os.path.exists(rig.module("note.txt")), "it is listed, though it was never on the disk"
