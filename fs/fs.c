@@ -105,11 +105,11 @@ void fs_free(struct fs *fs)
 	free(fs);
 }
 
-void fs_changed(void *data, struct cm4_module *module, enum cm4_change change)
+void fs_changed(void *data, struct cm4_module *module, const struct cm4_news *news)
 {
 	struct fs *fs = data;
 
-	switch (change) {
+	switch (news->change) {
 	case CM4_CHANGE_LEFT:
 		fs_notify_left(fs->notify, cm4_module_id(module), cm4_module_name(module));
 		return;
@@ -118,6 +118,7 @@ void fs_changed(void *data, struct cm4_module *module, enum cm4_change change)
 		return;
 	case CM4_CHANGE_APPEARED:
 	case CM4_CHANGE_STATE:
+	case CM4_CHANGE_SERVED:
 		return;
 	}
 }

@@ -60,7 +60,7 @@ void fs_stop(struct fs *fs);
 void fs_free(struct fs *fs); /* the session has been destroyed; NULL is accepted */
 
 /* For cm4_fleet_config: @data is the struct fs. */
-void fs_changed(void *data, struct cm4_module *module, enum cm4_change change);
+void fs_changed(void *data, struct cm4_module *module, const struct cm4_news *news);
 
 /* What libfuse calls; its user data is the struct fs. */
 extern const struct fuse_lowlevel_ops fs_operations;

@@ -48,8 +48,11 @@ struct witness *fleet_witness(struct cm4_fleet *fleet)
 
 void fleet_changed(struct cm4_fleet *fleet, struct cm4_module *module, enum cm4_change change)
 {
-	if (fleet->config.changed)
-		fleet->config.changed(fleet->config.data, module, change);
+	{
+		LOCKED(&module->lock);
+		news_add(module, change);
+	}
+	news_tell(fleet, module);
 }
 
 /* Lock held. */
@@ -243,7 +246,7 @@ static void on_usb_attached(void *data, const struct usb_identity *usb)
 	if (!fresh)
 		module_usb_attached(module, kind, usb, chip);
 	else
-		fleet_changed(fleet, module, CM4_CHANGE_APPEARED);
+		news_tell(fleet, module); /* that it has appeared */
 	if (fresh && fleet->config.autoboot && kind != BOOT_KIND_OTHER)
 		module_feed(module, LIFE_BOOT, 0, NULL);
 	cm4_module_unref(module);

@@ -21,6 +21,7 @@
  *	module.c     creation, references, status, feeding the life machine
  *	worker.c     the module's thread: does what the life machine asks for, keeps its timer
  *	admission.c  who gets the disk: images wanting, holding and leaving it
+ *	news.c       what is told of it to the fleet's listener, in order
  *	images.c     which image was dropped last, and which are on the disks
  *	control.c    the verbs of the control file
  *	circumstances.c  what is seen around a module, and explains its failures
@@ -48,6 +49,10 @@ struct waiter {
 	TAILQ_ENTRY(waiter) link;
 };
 TAILQ_HEAD(waiter_list, waiter);
+
+/* What has happened and has not been told yet (news.c). Guarded by the module's lock. */
+struct news;
+TAILQ_HEAD(news_list, news);
 
 struct module_disk {
 	struct cm4_disk_status status;
@@ -95,6 +100,8 @@ struct cm4_module {
 	struct cm4_image *image; /* the one last dropped, with a reference */
 	TAILQ_HEAD(, claim) claims;
 	struct waiter_list boot_waiters, cancel_waiters, eject_waiters;
+	struct news_list news;
+	bool telling; /* somebody is: what is added meanwhile he tells, too */
 
 	TAILQ_ENTRY(cm4_module) link; /* in the fleet's list, under the fleet's lock */
 };
@@ -130,6 +137,18 @@ void module_wake(struct cm4_module *module); /* lock held */
 
 /* Nothing begins any more; the thread ends everything, and then itself. */
 void module_leave(struct cm4_module *module);
+
+void module_copy_status(struct cm4_module *module, struct cm4_status *ret); /* lock held */
+
+/*
+ * news.c. A change is added with the lock held, at the moment it takes effect, and told when the lock is free again:
+ * so what is told of a module is in order, whichever threads it came from, and nobody waits to tell it. add_file
+ * takes the lock itself.
+ */
+void news_add(struct cm4_module *module, enum cm4_change change);
+void news_add_file(struct cm4_module *module, const char *name, uint64_t bytes, bool found);
+void news_tell(struct cm4_fleet *fleet, struct cm4_module *module);
+void news_forget(struct cm4_module *module); /* untold */
 
 /* worker.c */
 void *module_thread(void *module);
@@ -188,6 +207,7 @@ void control_answer_eject(
 
 /* fleet.c */
 const struct cm4_fleet_config *fleet_config(struct cm4_fleet *fleet);
+/* Adds the news, and tells it. */
 void fleet_changed(struct cm4_fleet *fleet, struct cm4_module *module, enum cm4_change change);
 const struct payload_looks *fleet_looks(struct cm4_fleet *fleet);
 struct witness *fleet_witness(struct cm4_fleet *fleet);		       /* NULL: there is none */

@@ -19,6 +19,7 @@ struct cm4_module *cm4_module_ref(struct cm4_module *module)
 
 static void module_free(struct cm4_module *module)
 {
+	news_forget(module);
 	journal_free(module->journal);
 	pthread_cond_destroy(&module->wake);
 	pthread_mutex_destroy(&module->lock);
@@ -51,8 +52,7 @@ char *cm4_module_log(struct cm4_module *module, size_t *ret_size)
 	return journal_copy(module->journal, ret_size);
 }
 
-/* Lock held. */
-static void copy_status(struct cm4_module *module, struct cm4_status *ret)
+void module_copy_status(struct cm4_module *module, struct cm4_status *ret)
 {
 	*ret = (struct cm4_status){
 		.id = module->id,
@@ -85,7 +85,7 @@ void cm4_module_status(struct cm4_module *module, struct cm4_status *ret_status)
 	LOCKED(&module->lock);
 	struct payload *payload = module->left ? NULL : fleet_config(module->fleet)->payload;
 
-	copy_status(module, ret_status);
+	module_copy_status(module, ret_status);
 	if (payload && module->chip && payload_serves(payload, module->chip))
 		snprintf(ret_status->payload, sizeof(ret_status->payload), "%s",
 			payload_label(payload));
@@ -165,9 +165,11 @@ void module_feed(struct cm4_module *module, enum life_event event, int error, co
 			module->usb->ops->abort(module->usb);
 		if (actions || timer)
 			module_wake(module);
+		if (changed)
+			news_add(module, CM4_CHANGE_STATE);
 	}
 	if (changed)
-		fleet_changed(fleet, module, CM4_CHANGE_STATE);
+		news_tell(fleet, module);
 }
 
 static enum life_event event_of(enum boot_kind kind)
@@ -355,6 +357,7 @@ int module_new(
 	TAILQ_INIT(&module->boot_waiters);
 	TAILQ_INIT(&module->cancel_waiters);
 	TAILQ_INIT(&module->eject_waiters);
+	TAILQ_INIT(&module->news);
 
 	module_notice_link(module, origin->stage, origin->link_mbps);
 	life_init(&module->life, origin->stage);
@@ -364,6 +367,7 @@ int module_new(
 	journal_add(module->journal, "seen on port %s, stage: %s", module->port,
 		cm4_stage_to_string(origin->stage));
 
+	news_add(module, CM4_CHANGE_APPEARED); /* before anything else can be; the fleet tells it */
 	r = -pthread_create(&module->thread, NULL, module_thread, module);
 	if (r < 0) {
 		module_free(module);

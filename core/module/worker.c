@@ -29,9 +29,12 @@ static void on_served(void *data, const char *name, uint64_t bytes, bool found)
 {
 	struct cm4_module *module = data;
 
-	(void)bytes;
-	LOCKED(&module->lock);
-	module_notice_served(module, name, found);
+	{
+		LOCKED(&module->lock);
+		module_notice_served(module, name, found);
+	}
+	news_add_file(module, name, bytes, found);
+	news_tell(module->fleet, module);
 }
 
 static void on_metadata(void *data, const char *key, const char *value)

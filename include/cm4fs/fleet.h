@@ -21,6 +21,18 @@ enum cm4_change {
 	CM4_CHANGE_LEFT,     /* ... and is gone; the module has left the fleet */
 	CM4_CHANGE_STATE,    /* state, stage, disks or failure */
 	CM4_CHANGE_IMAGE,    /* an image began, grew whole, or was superseded */
+	CM4_CHANGE_SERVED,   /* a boot file was sent to it, or asked for and not there */
+};
+
+/* One change of one module. Of each module they are told in the order in which they came, one at a time. */
+struct cm4_news {
+	enum cm4_change change;
+	struct cm4_status status; /* as it was at the change; without the payload's label */
+	struct {
+		char name[CM4_LABEL_MAX]; /* as the module says it: any bytes but NUL */
+		uint64_t bytes;
+		bool found;
+	} file; /* SERVED */
 };
 
 struct cm4_fleet_config {
@@ -31,8 +43,11 @@ struct cm4_fleet_config {
 	bool autoboot;
 	const char *const *ports; /* NULL-terminated prefixes; NULL: every port */
 
-	/* Called for each change, on a core thread, no lock held; must not block. NULL: nobody listens. */
-	void (*changed)(void *data, struct cm4_module *module, enum cm4_change change);
+	/*
+	 * Called for each change, on a core thread or on one that is within a call of this interface, no lock held;
+	 * must not block. @news is borrowed. NULL: nobody listens.
+	 */
+	void (*changed)(void *data, struct cm4_module *module, const struct cm4_news *news);
 	void *data;
 };
 

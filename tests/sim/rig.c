@@ -18,12 +18,12 @@
 
 #define COPY_SIZE (128 * 1024)
 
-static void on_changed(void *data, struct cm4_module *module, enum cm4_change change)
+static void on_changed(void *data, struct cm4_module *module, const struct cm4_news *news)
 {
 	struct rig *rig = data;
 
 	(void)module;
-	(void)change;
+	(void)news;
 	LOCKED(&rig->lock);
 	rig->changes++;
 	pthread_cond_broadcast(&rig->changed);
