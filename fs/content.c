@@ -98,6 +98,7 @@ int fs_node_text(struct fs *fs, const struct fs_node *node, struct fs_text *ret_
 		return node->module ? log_text(node->module, ret_text) : -ESTALE;
 	case FS_KIND_CONTROL:
 		return fs_text_control(ret_text);
+	case FS_KIND_EVENTS:
 	case FS_KIND_DIR:
 	case FS_KIND_BY_PORT:
 	case FS_KIND_LINK:
@@ -197,6 +198,9 @@ static int stat_kind(struct fs *fs, const struct fs_node *node, struct stat *st)
 	case FS_KIND_CONTROL:
 		set_mode(fs, st, MODE_DATA);
 		return stat_text(fs, node, st);
+	case FS_KIND_EVENTS: /* it has no end, and so no size */
+		set_mode(fs, st, MODE_TEXT);
+		return 0;
 	case FS_KIND_README:
 	case FS_KIND_DIAGNOSIS:
 	case FS_KIND_STATUS:

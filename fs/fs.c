@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "events.h"
 #include "fs.h"
 #include "handle.h"
 #include "notify.h"
@@ -45,6 +46,7 @@ const struct fuse_lowlevel_ops fs_operations = {
 	.flush = fs_do_flush,
 	.fsync = fs_do_fsync,
 	.fallocate = fs_do_fallocate,
+	.poll = fs_do_poll,
 	.release = fs_do_release,
 	.opendir = fs_do_opendir,
 	.readdir = fs_do_readdir,
@@ -81,7 +83,15 @@ int fs_attach(struct fs *fs, struct cm4_fleet *fleet, struct fuse_session *sessi
 	r = fs_watch_new(&fs->watch);
 	if (r == 0)
 		r = fs_notify_new(fs, &fs->notify);
+	if (r == 0)
+		r = fs_events_new(fs, &fs->events);
 	return r;
+}
+
+void fs_end_events(struct fs *fs)
+{
+	if (fs->events)
+		fs_events_stop(fs->events);
 }
 
 void fs_stop(struct fs *fs)
@@ -97,6 +107,7 @@ void fs_free(struct fs *fs)
 	fs_notify_free(fs->notify);
 	fs_watch_free(fs->watch);
 	fs_handle_free_all(fs);
+	fs_events_free(fs->events);
 	pthread_mutex_destroy(&fs->handles_lock);
 	fs_verbs_fini(&fs->verbs);
 	fs_drops_fini(&fs->drops);
@@ -109,6 +120,7 @@ void fs_changed(void *data, struct cm4_module *module, const struct cm4_news *ne
 {
 	struct fs *fs = data;
 
+	fs_events_changed(fs->events, news);
 	switch (news->change) {
 	case CM4_CHANGE_LEFT:
 		fs_notify_left(fs->notify, cm4_module_id(module), cm4_module_name(module));

@@ -11,6 +11,7 @@
 #include "pool.h"
 #include "verbs.h"
 
+struct fs_events;
 struct fs_handle;
 struct fs_notify;
 struct fs_watch;
@@ -21,7 +22,8 @@ TAILQ_HEAD(fs_handle_list, fs_handle);
  *
  * Threads: the loop's (loop.h) serve requests, and block in nothing; the watch (watch.h) looks
  * after interrupted ones; the notifier (notify.h) tells the kernel what has gone; core threads
- * complete what they were given (op.h). Locks: each member has its own, and none is held while
+ * complete what they were given (op.h); one tells readers of events what nobody else tells
+ * (events.h). Locks: each member has its own, and none is held while
  * another member, a reply or the fleet is called, but that drops ask their images for attributes.
  */
 struct fs {
@@ -39,6 +41,7 @@ struct fs {
 	struct fs_verbs verbs;
 	struct fs_watch *watch;
 	struct fs_notify *notify;
+	struct fs_events *events;
 
 	pthread_mutex_t handles_lock; /* guards the list alone */
 	struct fs_handle_list handles;
@@ -46,7 +49,7 @@ struct fs {
 
 /*
  * Thread: the composition's, in this order: new, the fleet made with fs_changed, attach,
- * [requests], the fleet stopped, stop, [loop stopped, unmounted], free.
+ * [requests], end_events, the fleet stopped, stop, [loop stopped, unmounted], free.
  */
 struct fs_owner {
 	uid_t uid;
@@ -56,6 +59,7 @@ struct fs_owner {
 
 int fs_new(const struct fs_owner *owner, struct fs **ret_fs); /* 0 or -errno */
 int fs_attach(struct fs *fs, struct cm4_fleet *fleet, struct fuse_session *session); /* likewise */
+void fs_end_events(struct fs *fs); /* nothing is told any more */
 void fs_stop(struct fs *fs);
 void fs_free(struct fs *fs); /* the session has been destroyed; NULL is accepted */
 

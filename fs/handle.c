@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "fs.h"
 #include "handle.h"
 #include "util/cleanup.h"
@@ -29,6 +30,7 @@ static void destroy(struct fs_handle *handle)
 {
 	if (handle->image)
 		cm4_image_close(handle->image, handle->writable);
+	fs_events_close(handle->reader);
 	cm4_image_unref(handle->image);
 	cm4_module_unref(handle->module);
 	free(handle->text.data);

@@ -10,6 +10,7 @@
 #include "text.h"
 
 struct fs;
+struct fs_reader;
 
 /*
  * An open file or directory. The kernel keeps it open for as long as a request on it lives, so
@@ -25,6 +26,8 @@ struct fs_handle {
 	bool writable;
 	char disk[CM4_DISK_MAX]; /* the disk that was opened by its own name; "" otherwise */
 	bool flash;		 /* ... to be flashed, not as it is */
+
+	struct fs_reader *reader; /* of events; the handle's own, or NULL */
 
 	pthread_mutex_t lock; /* guards the text, where it is rendered again: a log, a directory */
 	struct fs_text text;

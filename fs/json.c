@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "findings.h"
+#include "json.h"
 #include "text.h"
 
 /*
@@ -41,7 +42,7 @@ static json_t *disks(const struct cm4_status *status)
 	return array;
 }
 
-static json_t *image(const struct cm4_status *status)
+json_t *fs_json_image(const struct cm4_status *status)
 {
 	const struct cm4_image_status *image = &status->image;
 
@@ -58,7 +59,7 @@ static json_t *image(const struct cm4_status *status)
 		FS_ASCII(image->verify_reason), "whole", image->whole);
 }
 
-static json_t *error(const struct cm4_failure *failure)
+json_t *fs_json_error(const struct cm4_failure *failure)
 {
 	const char *name = strerrorname_np(failure->error);
 
@@ -81,7 +82,7 @@ static json_t *module(const struct cm4_status *status)
 		(int)status->link_mbps, "stage", cm4_stage_to_string(status->stage), "state",
 		cm4_state_to_string(status->state), "gone", status->gone, "payload",
 		FS_UTF8(status->payload), "metadata", metadata(status), "disks", disks(status),
-		"image", image(status), "error", error(&status->failure), "since",
+		"image", fs_json_image(status), "error", fs_json_error(&status->failure), "since",
 		fs_clean_time(&status->since, since), "boot_ms", (int)status->boot_ms);
 }
 

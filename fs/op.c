@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "events.h"
 #include "fs.h"
 #include "notify.h"
 #include "op.h"
@@ -64,6 +65,12 @@ static void finish(struct fs_op *op, ssize_t result)
 	reply(op, result);
 }
 
+void fs_op_done(struct fs_op *op, ssize_t result)
+{
+	finish(op, result);
+	fs_op_unref(op);
+}
+
 static void complete(struct cm4_io *io, ssize_t result)
 {
 	struct fs_op *op = (struct fs_op *)((char *)io - offsetof(struct fs_op, io));
@@ -71,8 +78,7 @@ static void complete(struct cm4_io *io, ssize_t result)
 	if (op->opened)
 		cm4_image_close(op->image, true);
 	fs_pool_put(&op->fs->pool, op->received);
-	finish(op, result);
-	fs_op_unref(op);
+	fs_op_done(op, result);
 }
 
 static void verb_done(void *data, int result)
@@ -80,8 +86,7 @@ static void verb_done(void *data, int result)
 	struct fs_op *op = data;
 
 	fs_verbs_end(&op->fs->verbs, op->module);
-	finish(op, result < 0 ? result : (ssize_t)op->size);
-	fs_op_unref(op);
+	fs_op_done(op, result < 0 ? result : (ssize_t)op->size);
 }
 
 /* On a loop's thread, or within fuse_req_interrupt_func; the request's lock is held. */
@@ -139,9 +144,20 @@ void fs_op_control(struct fs_op *op, struct cm4_module *module, enum cm4_verb ve
 	fs_op_unref(op);
 }
 
+void fs_op_events(struct fs_op *op, struct fs_reader *reader, bool nonblock)
+{
+	op->reader = reader;
+	fuse_req_interrupt_func(op->req, on_interrupt, op);
+	fs_events_read(op, nonblock);
+	fs_watch_submitted(op->fs->watch, op);
+	fs_op_unref(op);
+}
+
 void fs_op_give_up(struct fs_op *op)
 {
-	if (op->image)
+	if (op->reader)
+		fs_events_give_up(op);
+	else if (op->image)
 		cm4_image_interrupt(op->image, &op->io);
 	else
 		finish(op, -EINTR); /* the verb is done all the same */

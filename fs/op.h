@@ -10,6 +10,7 @@
 #include <cm4fs/module.h>
 
 struct fs;
+struct fs_reader;
 
 enum fs_reply {
 	FS_REPLY_ERROR, /* 0 or an error */
@@ -38,6 +39,11 @@ struct fs_op {
 	size_t size;	 /* a verb's: what its write answers */
 	uint64_t module; /* ... and whose it is */
 
+	struct fs_reader *reader; /* of events; NULL: none */
+	bool parked;		  /* these three under the lock of events */
+	ssize_t result;
+	TAILQ_ENTRY(fs_op) parking;
+
 	atomic_uint refs;
 	atomic_bool replied;
 
@@ -47,12 +53,18 @@ struct fs_op {
 	TAILQ_ENTRY(fs_op) link;
 };
 
+TAILQ_HEAD(fs_op_list, fs_op);
+
 /* NULL after an -ENOMEM reply. Takes a reference to @image, which may be NULL. */
 struct fs_op *fs_op_new(fuse_req_t req, struct cm4_image *image, enum fs_reply reply);
 
 void fs_op_fail(struct fs_op *op, int error); /* instead of submitting it */
 void fs_op_submit(struct fs_op *op);	      /* to its image: op->io has been filled in */
 void fs_op_control(struct fs_op *op, struct cm4_module *module, enum cm4_verb verb);
+void fs_op_events(struct fs_op *op, struct fs_reader *reader, bool nonblock);
+
+/* Whoever was given it completes it. No lock is held. */
+void fs_op_done(struct fs_op *op, ssize_t result);
 
 /* The caller does not want to wait any longer. Only the watch calls this. */
 void fs_op_give_up(struct fs_op *op);

@@ -1,8 +1,10 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "fs.h"
 #include "handle.h"
 #include "loop.h"
@@ -61,12 +63,31 @@ static void read_text(fuse_req_t req, struct fs_handle *handle, size_t size, off
 	fuse_reply_buf(req, part, n);
 }
 
+static void read_events(fuse_req_t req, struct fs_handle *handle, size_t size, bool nonblock)
+{
+	struct fs_op *op = fs_op_new(req, NULL, FS_REPLY_READ);
+
+	if (!op)
+		return;
+	op->buffer = malloc(size ? size : 1);
+	if (!op->buffer) {
+		fs_op_fail(op, -ENOMEM);
+		return;
+	}
+	op->io.length = size;
+	fs_op_events(op, handle->reader, nonblock);
+}
+
 void fs_do_read(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	struct fs_handle *handle = handle_of(fi);
 	struct fs_op *op;
 
+	if (handle->reader) {
+		read_events(req, handle, size, fi->flags & O_NONBLOCK);
+		return;
+	}
 	if (!handle->image) {
 		read_text(req, handle, size, offset);
 		return;
@@ -210,4 +231,19 @@ void fs_do_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off
 	op->io.offset = (uint64_t)offset;
 	op->io.length = (uint64_t)length;
 	fs_op_submit(op);
+}
+
+/* Of anything but events it is said what the kernel would say without us. */
+void fs_do_poll(
+	fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *poll)
+{
+	struct fs_handle *handle = handle_of(fi);
+
+	if (handle->reader) {
+		fuse_reply_poll(req, fs_events_poll(handle->reader, poll));
+		return;
+	}
+	if (poll)
+		fuse_pollhandle_destroy(poll);
+	fuse_reply_poll(req, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
 }

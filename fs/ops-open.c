@@ -6,6 +6,7 @@
 
 #include <cm4fs/log.h>
 
+#include "events.h"
 #include "fs.h"
 #include "handle.h"
 #include "name.h"
@@ -49,6 +50,29 @@ static int open_text(
 	handle->text = text;
 	*ret_handle = handle;
 	return 0;
+}
+
+/*
+ * O_NOFOLLOW: whoever walks a tree opens so, to copy it (cp -r, rsync, tar) or to search it (grep -r), and would be
+ * there for ever. He gets what there is, and then the end; who means this file does not ask for that.
+ */
+static int open_events(
+	struct fs *fs, const struct fs_node *node, int flags, struct fs_handle **ret_handle)
+{
+	struct fs_handle *handle;
+	int r;
+
+	if (is_writing(flags) || (flags & O_TRUNC))
+		return -EPERM;
+	handle = fs_handle_new(fs, node->ino, NULL, NULL, false);
+	if (!handle)
+		return -ENOMEM;
+	r = fs_events_open(fs->events, flags & O_NOFOLLOW, &handle->reader);
+	if (r < 0)
+		fs_handle_free(fs, handle);
+	else
+		*ret_handle = handle;
+	return r;
 }
 
 /* Takes @image over. */
@@ -108,6 +132,8 @@ static int open_node(
 		return open_drop(fs, node, flags, ret_handle);
 	case FS_KIND_DISK:
 		return open_disk(fs, node, flags, ret_handle);
+	case FS_KIND_EVENTS:
+		return open_events(fs, node, flags, ret_handle);
 	case FS_KIND_README:
 	case FS_KIND_DIAGNOSIS:
 	case FS_KIND_STATUS:
@@ -130,6 +156,7 @@ static void set_handle(struct fuse_file_info *fi, struct fs_handle *handle)
 {
 	fi->fh = (uintptr_t)handle;
 	fi->direct_io = 1;
+	fi->nonseekable = handle->reader != NULL;
 }
 
 void fs_do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

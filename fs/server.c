@@ -18,8 +18,8 @@
 
 /*
  * Up: filesystem, fleet, mount, INIT, fleet started (what is there has appeared), loop, ready.
- * Down, on a signal: the fleet first, while requests are still served, so that every writer gets
- * its answer; then the notifier, the loop, the mount. When the mount goes first (fusermount3 -u),
+ * Down, on a signal: while requests are still served, readers of events first, who get the file's
+ * end, and the fleet, so that every writer gets its answer; then the notifier, the loop, the mount. When the mount goes first (fusermount3 -u),
  * the loop has ended by itself and the rest is the same.
  *
  * Every thread blocks every signal but the loop's own; SIGINT, SIGTERM and SIGHUP are read from a
@@ -97,6 +97,8 @@ static void wait_for_end(struct server *server)
 
 static void tear_down(struct server *server)
 {
+	if (server->fs)
+		fs_end_events(server->fs);
 	if (server->fleet)
 		cm4_fleet_stop(server->fleet);
 	if (server->fs)

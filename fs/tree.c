@@ -20,6 +20,7 @@ static const struct {
 		{"README.TXT", FS_KIND_README},
 		{"DIAGNOSIS.TXT", FS_KIND_DIAGNOSIS},
 		{"status.json", FS_KIND_STATUS},
+		{"events", FS_KIND_EVENTS},
 		{"by-port", FS_KIND_BY_PORT},
 },
   module_names[] = {

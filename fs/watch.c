@@ -11,16 +11,14 @@
 
 #define LOOK_AGAIN_MS 100
 
-TAILQ_HEAD(op_list, fs_op);
-
 struct fs_watch {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
-	struct op_list inbox; /* under the lock; each with a reference */
+	struct fs_op_list inbox; /* under the lock; each with a reference */
 	bool stop;
 
-	struct op_list watched; /* the thread's own */
+	struct fs_op_list watched; /* the thread's own */
 };
 
 static bool is_closing(const struct fs_op *op)
@@ -32,8 +30,10 @@ static bool look_at(const struct fs_op *op)
 {
 	struct fs_signals signals;
 	bool known = fs_proc_signals(op->pid, &signals) == 0;
+	/* Of events nothing is lost by an EINTR, and none may come for hours: no patience is worth it. */
+	uint64_t waited = op->reader ? UINT64_MAX : clock_ms() - op->interrupted_ms;
 
-	return fs_verdict(is_closing(op), clock_ms() - op->interrupted_ms, known ? &signals : NULL);
+	return fs_verdict(is_closing(op), waited, known ? &signals : NULL);
 }
 
 static void look_at_all(struct fs_watch *watch)
@@ -100,7 +100,7 @@ int fs_watch_new(struct fs_watch **ret_watch)
 	return 0;
 }
 
-static void drop_all(struct op_list *list)
+static void drop_all(struct fs_op_list *list)
 {
 	struct fs_op *op;
 
