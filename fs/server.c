@@ -19,8 +19,8 @@
 /*
  * Up: filesystem, fleet, mount, INIT, fleet started (what is there has appeared), loop, ready.
  * Down, on a signal: while requests are still served, readers of events first, who get the file's
- * end, and the fleet, so that every writer gets its answer; then the notifier, the loop, the mount. When the mount goes first (fusermount3 -u),
- * the loop has ended by itself and the rest is the same.
+ * end, and the fleet, so that every writer gets its answer; then the notifier, the loop, the mount.
+ * When the mount goes first (fusermount3 -u), the loop has ended by itself and the rest is the same.
  *
  * Every thread blocks every signal but the loop's own; SIGINT, SIGTERM and SIGHUP are read from a
  * descriptor.

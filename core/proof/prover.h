@@ -25,7 +25,7 @@ struct console;
 enum prover_kind { PROVER_MEDIUM, PROVER_READBACK };
 
 /* The most that is written and unproved at a time, and so what a close() may have to wait for. */
-#define PROVER_BACKLOG (12u << 20)
+#define PROVER_BACKLOG (14u << 20)
 #define PROVER_PIECES  2048 /* ranges in it */
 
 /*

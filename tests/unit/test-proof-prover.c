@@ -140,9 +140,9 @@ static void no_more_than_the_backlog_is_taken(void **state)
 
 	rig->held = true;
 	rig_start(rig, PROVER_MEDIUM);
-	for (uint64_t at = 0; at < PROVER_BACKLOG; at += 4 * MIB) {
-		rig_write(rig, at, 4 * MIB);
-		assert_int_equal(rig_add(rig, at, 4 * MIB), 0);
+	for (uint64_t at = 0; at < PROVER_BACKLOG; at += 2 * MIB) {
+		rig_write(rig, at, 2 * MIB);
+		assert_int_equal(rig_add(rig, at, 2 * MIB), 0);
 	}
 	assert_int_equal(rig_add(rig, PROVER_BACKLOG, 4096), -EAGAIN);
 	assert_int_equal(rig_status(rig).bytes_left, PROVER_BACKLOG);
