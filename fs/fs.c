@@ -96,6 +96,8 @@ void fs_end_events(struct fs *fs)
 
 void fs_stop(struct fs *fs)
 {
+	if (fs->watch)
+		fs_watch_stop(fs->watch);
 	if (fs->notify)
 		fs_notify_stop(fs->notify);
 }

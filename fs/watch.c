@@ -110,16 +110,23 @@ static void drop_all(struct fs_op_list *list)
 	}
 }
 
-void fs_watch_free(struct fs_watch *watch)
+void fs_watch_stop(struct fs_watch *watch)
 {
-	if (!watch)
-		return;
 	{
 		LOCKED(&watch->lock);
+		if (watch->stop)
+			return;
 		watch->stop = true;
 		pthread_cond_signal(&watch->cond);
 	}
 	pthread_join(watch->thread, NULL);
+}
+
+void fs_watch_free(struct fs_watch *watch)
+{
+	if (!watch)
+		return;
+	fs_watch_stop(watch);
 	drop_all(&watch->inbox);
 	drop_all(&watch->watched);
 	pthread_cond_destroy(&watch->cond);
