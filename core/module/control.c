@@ -8,8 +8,8 @@
 
 /*
  * The verbs of the control file. Those that take time have their askers wait in a list of the
- * module's: boot; eject; and cancel, until what it ended is over, so that what its asker does next
- * is not taken for a part of that.
+ * module's: boot; eject; clear, until an image that is closing has said its last; and cancel, until
+ * what it ended is over, so that what its asker does next is not taken for a part of that.
  */
 
 static const struct {
@@ -220,28 +220,66 @@ static void verify(struct cm4_module *module, void (*done)(void *, int), void *d
 	cm4_image_submit(verification->image, &verification->io);
 }
 
-static bool is_busy(const struct life *life)
-{
-	return life->state == CM4_STATE_BOOTING || life->state == CM4_STATE_FLASHING ||
-	       life->state == CM4_STATE_VERIFYING;
-}
-
-static int clear(struct cm4_module *module)
+static void clear_now(struct cm4_module *module)
 {
 	struct cm4_image *image;
 
-	{
-		LOCKED(&module->lock);
-		if (is_busy(&module->life) || admission_writing(module))
-			return -EBUSY;
-	}
 	while ((image = images_take(module))) {
 		image_supersede(image);
 		cm4_image_unref(image);
 	}
 	module_feed(module, LIFE_CLEAR, 0, NULL);
 	fleet_changed(module->fleet, module, CM4_CHANGE_IMAGE);
-	return 0;
+}
+
+/* Lock held. Somebody still writes or proves, or means to. */
+static bool is_busy(struct cm4_module *module)
+{
+	return module->life.state == CM4_STATE_BOOTING ||
+	       module->life.state == CM4_STATE_VERIFYING || admission_writing(module);
+}
+
+/* An image whose last close has come is waited for: what it still has to say would come after the clearing. */
+void control_answer_clear(struct cm4_module *module, bool left)
+{
+	bool busy;
+
+	{
+		LOCKED(&module->lock);
+		busy = is_busy(module);
+		if (TAILQ_EMPTY(&module->clear_waiters) ||
+			(!left && !busy && admission_held(module)))
+			return;
+	}
+	if (!left && !busy)
+		clear_now(module);
+	answer(module, &module->clear_waiters, left ? -ENODEV : busy ? -EBUSY : 0);
+}
+
+/* 0: at once; 1: in line; or -errno. */
+static int may_clear(struct cm4_module *module, void (*done)(void *, int), void *data)
+{
+	LOCKED(&module->lock);
+	int r;
+
+	if (is_busy(module))
+		return -EBUSY;
+	if (!admission_held(module))
+		return 0;
+	r = wait_in(module, &module->clear_waiters, done, data);
+	module->stirred = true;
+	module_wake(module);
+	return r < 0 ? r : 1;
+}
+
+static void clear(struct cm4_module *module, void (*done)(void *, int), void *data)
+{
+	int r = may_clear(module, done, data);
+
+	if (r == 0)
+		clear_now(module);
+	if (r <= 0)
+		done(data, r);
 }
 
 static bool has_left(struct cm4_module *module)
@@ -271,7 +309,7 @@ void cm4_module_control(struct cm4_module *module, enum cm4_verb verb,
 		verify(module, done, data);
 		return;
 	case CM4_VERB_CLEAR:
-		done(data, clear(module));
+		clear(module, done, data);
 		return;
 	}
 	done(data, -EINVAL);

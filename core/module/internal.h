@@ -99,7 +99,7 @@ struct cm4_module {
 
 	struct cm4_image *image; /* the one last dropped, with a reference */
 	TAILQ_HEAD(, claim) claims;
-	struct waiter_list boot_waiters, cancel_waiters, eject_waiters;
+	struct waiter_list boot_waiters, cancel_waiters, clear_waiters, eject_waiters;
 	struct news_list news;
 	bool telling; /* somebody is: what is added meanwhile he tells, too */
 
@@ -202,6 +202,8 @@ void module_describe(struct cm4_module *module, const char *detail);
 void control_answer_boot(struct cm4_module *module, int result); /* thread */
 void control_answer_cancel(
 	struct cm4_module *module, bool left); /* thread; does nothing while there is more to do */
+void control_answer_clear(
+	struct cm4_module *module, bool left); /* thread; does nothing while a disk is held */
 void control_answer_eject(
 	struct cm4_module *module, bool left); /* thread; does nothing while a disk is held */
 

@@ -356,6 +356,7 @@ int module_new(
 	TAILQ_INIT(&module->claims);
 	TAILQ_INIT(&module->boot_waiters);
 	TAILQ_INIT(&module->cancel_waiters);
+	TAILQ_INIT(&module->clear_waiters);
 	TAILQ_INIT(&module->eject_waiters);
 	TAILQ_INIT(&module->news);
 

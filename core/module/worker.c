@@ -178,6 +178,7 @@ static void depart(struct cm4_module *module)
 	admission_refuse(module, -ENODEV, "the module left the bus");
 	control_answer_boot(module, -ENODEV);
 	control_answer_cancel(module, true);
+	control_answer_clear(module, true);
 	control_answer_eject(module, true);
 	do {
 		admission_run(module);
@@ -211,6 +212,7 @@ void *module_thread(void *data)
 			control_answer_boot(module, 0);
 		admission_run(module);
 		control_answer_cancel(module, false);
+		control_answer_clear(module, false);
 		control_answer_eject(module, false);
 	}
 	depart(module);

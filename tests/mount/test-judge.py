@@ -52,6 +52,7 @@ with Scratch() as rig:
     shell(f"truncate -s 24M {ext4} && mkfs.ext4 -q {ext4}")
     fat = os.path.join(rig.base, "fat.img")
     shell(f"truncate -s 24M {fat} && mkfs.vfat {fat} >{fat}.log")
+    short = rig.file("short.txt", b"remember the milk")
     mbr = make_image(os.path.join(rig.base, "mbr.img"), 24)
 
     for name, content in [("noise", os.urandom(4 * MIB)), ("short", b"not an image\n"), ("zeros", bytes(2 * MIB)),
@@ -80,6 +81,14 @@ with Scratch() as rig:
         raises(errno.EINVAL, os.rename, rig.module("tmp.img"), rig.module("last.img"))
         assert os.path.exists(rig.module("last.img"))
         rig.untouched()
+
+    @case("clear at once after a refused copy: FAIL.TXT is gone, and stays so")
+    def _():
+        for _ in range(10):
+            run("cp", short, rig.module("short.img"), status=1)
+            rig.control("clear")
+            same("state", rig.state(), "ready")
+        assert not os.path.exists(rig.module("FAIL.TXT"))
 
     @case("a writer killed before it was judged leaves the medium as it was, and is resumed by appending")
     def _():
