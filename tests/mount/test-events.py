@@ -82,7 +82,7 @@ def is_asleep(program):
 
 kernel_log = tempfile.NamedTemporaryFile("w", prefix="cm4fs-events-", suffix=".log")
 
-with Rig(f"count=2:emmc=128M:boot=100:link=16M:medium=0:kernel-log={kernel_log.name}") as rig:
+with Rig(f"count=2:emmc=128M:boot=100:link=16M:medium=0:kernel-log={kernel_log.name}", proved=True) as rig:
     image = make_image(os.path.join(rig.base, "os.img"), 48)
     events = rig.path("events")
 
