@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <string.h>
 
 #include "image/internal.h"
 #include "image/whole.h"
@@ -86,21 +85,15 @@ static bool is_damning(int error)
 
 int finish_verify(struct cm4_image *image)
 {
-	char text[sizeof(image->text)];
-	int r;
+	int r = prove_can_again(image);
 
-	r = prove_can_again(image);
 	if (r < 0)
 		return r;
 	image_tell(image, IMAGE_VERIFYING, 0, NULL);
 	r = prove_again(image);
 	if (is_damning(r) && image->state == DISK_OPEN) {
 		image->whole = false;
-		if (prove_explains(image, r, text, sizeof(text)))
-			image_fail(image, r, true, "%s", text);
-		else
-			image_fail(image, r, true, "proving failed: %s", strerrordesc_np(-r));
-		return r;
+		return writer_failed(image, r, "proving", 0);
 	}
 	prove_end(image);
 	image_tell(image, IMAGE_VERIFIED, image->superseded ? -ESTALE : 0, NULL);

@@ -124,7 +124,7 @@ static void take_back(struct cm4_image *image, uint64_t first)
 
 static int commit(struct cm4_image *image, unsigned char *data)
 {
-	uint64_t end = min64(END_BLOCK(image->size) * RANGEMAP_BLOCK, head_bytes(image));
+	uint64_t end = min64(image_end(image), HEAD_SIZE);
 	uint64_t first = min64(RANGEMAP_BLOCK, end);
 	int r;
 

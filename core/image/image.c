@@ -227,15 +227,13 @@ void image_refuse(struct cm4_image *image, int error, const char *text)
 	cm4_image_unref(image);
 }
 
-/* Lock held, and given up in between: both live as long as somebody is in their abort. */
-static void abort_block(struct cm4_image *image)
+/* Lock held, and given up in between: both, which may be NULL, live as long as somebody is in their abort. */
+static void abort_transfers(struct cm4_image *image, struct block *block, struct prover *prover)
 {
-	struct block *block = image->block;
-	struct prover *prover = image->prove.prover;
-
 	image->aborting++;
 	pthread_mutex_unlock(&image->lock);
-	block->ops->abort(block);
+	if (block)
+		block->ops->abort(block);
 	if (prover)
 		prover_abort(prover);
 	pthread_mutex_lock(&image->lock);
@@ -253,7 +251,7 @@ void image_abort(struct cm4_image *image, int error, const char *text)
 		if (image->state == DISK_OPEN) {
 			say = flash && (image->began || image_has_changers(image));
 			image_fail(image, error, say, "%s", text);
-			abort_block(image);
+			abort_transfers(image, image->block, image->prove.prover);
 			return;
 		}
 		wanted = image->state == DISK_WANTED;
@@ -295,16 +293,8 @@ void image_reap(struct cm4_image *image)
 /* Lock held, and given up in between. A proof of what is not there any more ends, and leaves the console to others. */
 static void end_verification(struct cm4_image *image)
 {
-	struct prover *prover = image->prove.prover;
-
-	if (!prover || image->began)
-		return;
-	image->aborting++;
-	pthread_mutex_unlock(&image->lock);
-	prover_abort(prover);
-	pthread_mutex_lock(&image->lock);
-	image->aborting--;
-	pthread_cond_signal(&image->wake);
+	if (image->prove.prover && !image->began)
+		abort_transfers(image, NULL, image->prove.prover);
 }
 
 void image_supersede(struct cm4_image *image)

@@ -136,6 +136,12 @@ struct cm4_image {
 	struct timespec started, ended;
 };
 
+/* Disk open. All of the image's blocks, as far as the disk goes. */
+static inline uint64_t image_end(const struct cm4_image *image)
+{
+	return min64(END_BLOCK(image->size) * RANGEMAP_BLOCK, image->block->bytes);
+}
+
 /* image.c, state.c. Lock held. */
 /* What lasts as long as somebody has it open, ends if nobody has. */
 void image_settle(struct cm4_image *image);

@@ -155,19 +155,12 @@ static int add_again(struct cm4_image *image, const struct ledger_entry *entry)
 	return r;
 }
 
-/* All of its blocks, as far as the disk goes. */
-static uint64_t end_of(const struct cm4_image *image)
-{
-	uint64_t end = END_BLOCK(image->size) * RANGEMAP_BLOCK;
-
-	return end < image->block->bytes ? end : image->block->bytes;
-}
-
 int prove_can_again(const struct cm4_image *image)
 {
 	if (image->prove.overwritten || image->superseded)
 		return -ESTALE;
-	return ledger_covers(&image->prove.ledger, end_of(image)) < end_of(image) ? -ENODATA : 0;
+	return ledger_covers(&image->prove.ledger, image_end(image)) < image_end(image) ? -ENODATA
+											: 0;
 }
 
 /* Lock held. As if nothing had been proved so far. */
@@ -192,7 +185,7 @@ static bool is_ours(const struct cm4_image *image, uint64_t change)
 int prove_again(struct cm4_image *image)
 {
 	struct prove *prove = &image->prove;
-	uint64_t change = image->change, end = end_of(image);
+	uint64_t change = image->change, end = image_end(image);
 	int r;
 
 	forget_progress(prove);

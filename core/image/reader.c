@@ -173,11 +173,6 @@ int reader_fetch(struct cm4_image *image, const struct cm4_io *io)
 	return fill_window(image, start, min64(end, image->block->bytes));
 }
 
-static uint64_t readable_end(const struct cm4_image *image)
-{
-	return min64(END_BLOCK(image->size) * RANGEMAP_BLOCK, image->block->bytes);
-}
-
 bool reader_may_prefetch(struct cm4_image *image)
 {
 	const struct reader *reader = &image->reader;
@@ -185,7 +180,7 @@ bool reader_may_prefetch(struct cm4_image *image)
 
 	return reader->streak > 1 && latest->start < latest->end &&
 	       latest->change == image->change && reader->next >= latest->start &&
-	       reader->next <= latest->end && latest->end < readable_end(image);
+	       reader->next <= latest->end && latest->end < image_end(image);
 }
 
 void reader_prefetch(struct cm4_image *image)
@@ -194,7 +189,7 @@ void reader_prefetch(struct cm4_image *image)
 	uint64_t end = (start / WINDOW_SIZE + 1) * WINDOW_SIZE;
 
 	/* Whoever reads there will meet the error himself. */
-	if (fill_window(image, start, min64(end, readable_end(image))) < 0)
+	if (fill_window(image, start, min64(end, image_end(image))) < 0)
 		image->reader.streak = 0;
 }
 
