@@ -71,6 +71,16 @@ def comment(text):
     sys.stdout.flush()
 
 
+def _outside(kind, error, trace):
+    """What goes wrong between the cases is told as one of them."""
+    print(f"not ok {_count + 1} - what stands between the cases")
+    comment(f"{kind.__name__}: {error}")
+    comment("".join(traceback.format_tb(trace)))
+    for witness in witnesses:
+        comment(witness.tail())
+    sys.__excepthook__(kind, error, trace)
+
+
 def finish():
     print(f"1..{_count}")
     sys.exit(1 if _failed else 0)
@@ -81,3 +91,6 @@ def _give_up(name):
     comment(f"gave up waiting in: {name}")
     for witness in witnesses:
         witness.kill()
+
+
+sys.excepthook = _outside

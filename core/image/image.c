@@ -333,6 +333,8 @@ bool image_is_writing(struct cm4_image *image)
 {
 	LOCKED(&image->lock);
 
+	if (image->error && image->state == DISK_CLOSING)
+		return false;
 	return image->opens > 0 && image->state != DISK_IDLE &&
 	       (image->writable || image_has_changers(image));
 }

@@ -115,8 +115,8 @@ const char *image_disk(const struct cm4_image *image);
 enum cm4_image_mode image_mode(const struct cm4_image *image);
 
 /*
- * Holds the disk, or wants it, for writing; not one whose last close has come, which is on its way
- * out.
+ * Holds the disk, or wants it, for writing; not one whose last close has come, or that has failed: these are on
+ * their way out.
  */
 bool image_is_writing(struct cm4_image *image);
 

@@ -160,6 +160,7 @@ with Bus("boot=300", *modules):
 
     with Host("--verify=readback", payload=payload) as host:
         for name in (names[spoilt], names[forgetful]):
+            host.wait_for_module(name)
             host.wait_for("ready", serial=name)
 
         @case("--verify=readback misses the spoilt byte, for the module's cache has the right one: cp ends with 0")
