@@ -18,7 +18,7 @@
  * have a checksum.
  */
 #define BMAP_TEXT_MAX	(64u << 20)
-#define BMAP_RANGES_MAX (4u << 20)
+#define BMAP_RANGES_MAX (2u << 20) /* some 23 bytes of text each, at the least */
 
 #define BMAP_BLOCK_MIN 512
 #define BMAP_BLOCK_MAX (1u << 20)

@@ -48,6 +48,7 @@ static bool begins_with(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
+/* @name: in the text of @sums. */
 static int add(struct sums *sums, const char *name, bool has_directory, const unsigned char *hash)
 {
 	if (sums->n == sums->room) {
@@ -84,6 +85,13 @@ static bool unescape(char *name)
 	return true;
 }
 
+static int add_lone(struct list *list, const unsigned char *hash)
+{
+	memcpy(list->lone, hash, SUMS_SIZE);
+	list->n_lone++;
+	return 0;
+}
+
 /* What no file can be called is passed over. */
 static int add_name(struct list *list, char *name, bool is_escaped, const unsigned char *hash)
 {
@@ -91,11 +99,8 @@ static int add_name(struct list *list, char *name, bool is_escaped, const unsign
 
 	if (is_escaped && !unescape(name))
 		return 0;
-	if (list->bare && strcmp(name, "-") == 0) {
-		memcpy(list->lone, hash, SUMS_SIZE);
-		list->n_lone++;
-		return 0;
-	}
+	if (strcmp(name, "-") == 0)
+		return add_lone(list, hash);
 	while (begins_with(name, "./"))
 		name += 2;
 	base = strrchr(name, '/');
@@ -109,17 +114,14 @@ static int add_name(struct list *list, char *name, bool is_escaped, const unsign
 static int take_plain(struct list *list, char *line, bool is_escaped)
 {
 	unsigned char hash[SUMS_SIZE];
-	size_t length = strlen(line);
-	char *name = line + 2 * SUMS_SIZE;
+	char *name;
 
-	if (hex_span(line, length) != 2 * SUMS_SIZE)
+	if (hex_span(line, strlen(line)) != 2 * SUMS_SIZE)
 		return 0;
 	hex_decode(line, SUMS_SIZE, hash);
-	if (name[strspn(name, " \t")] == '\0') {
-		memcpy(list->lone, hash, SUMS_SIZE);
-		list->n_lone++;
-		return 0;
-	}
+	name = line + 2 * SUMS_SIZE;
+	if (name[strspn(name, " \t")] == '\0')
+		return add_lone(list, hash);
 	if (!is_blank(*name))
 		return 0;
 	name++;

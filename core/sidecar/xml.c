@@ -2,6 +2,7 @@
 #include <expat.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "sidecar/xml.h"
 
@@ -91,7 +92,11 @@ int xml_walk(const char *text, size_t size, const struct xml_visitor *visitor, v
 	struct walk walk = {.text = text, .visitor = visitor, .data = data};
 	int r;
 
-	/* Whatever encoding the document says it has, this is the one. */
+	/* Whatever encoding the document says it has, this is the one; expat itself would take UTF-16. */
+	if (size > 0 && memchr(text, '\0', size)) {
+		snprintf(why, why_size, "it is not text");
+		return -EINVAL;
+	}
 	walk.parser = XML_ParserCreate("UTF-8");
 	if (!walk.parser)
 		return -ENOMEM;
