@@ -1,7 +1,8 @@
 # Debian packages by what needs them, and ways to have them and be quiet about it. Sourced by demo.sh and run.sh.
 
 packages_build="gcc libc6-dev meson ninja-build pkg-config libfuse3-dev libarchive-dev libblkid-dev
-	libjansson-dev libssl-dev libexpat1-dev libcmocka-dev libudev-dev libusb-1.0-0-dev"
+	libjansson-dev libssl-dev libexpat1-dev libcmocka-dev libudev-dev libusb-1.0-0-dev
+	liblzma-dev zlib1g-dev libbz2-dev libzstd-dev liblz4-dev"
 packages_demo="fuse3 python3 fdisk dosfstools mtools e2fsprogs jq"
 packages_test="bmap-tools busybox-static clang-format curl gddrescue libglib2.0-bin mount qemu-utils rsync
 	unzip util-linux valgrind wget xz-utils zip zstd"

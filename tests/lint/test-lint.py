@@ -23,6 +23,7 @@ ROOMS = {
     "seam": set(),
     "boot": {"seam", "payload", "util"},
     "payload": {"boot", "util"},  # of boot: the table of chips
+    "decode": {"util"},
     "diagnosis": {"seam", "util"},
     "doctor": {"boot", "diagnosis", "payload", "seam", "util"},  # of boot: the table of chips
     "layout": {"util"},
@@ -43,6 +44,7 @@ FOREIGN = {
     r"expat": {"core/sidecar"},
     r"openssl/": {"core/proof", "core/sidecar", "core/sim"},
     r"libusb": {"core/linux"},
+    r"(lzma|zlib|bzlib|zstd|zstd_errors|lz4\w*)\.h": {"core/decode"},
     r"cmocka": set(),
 }
 
