@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blob.h"
 #include "findings.h"
 #include "fs.h"
 #include "handle.h"
@@ -130,6 +131,12 @@ static void set_image(struct stat *st, struct cm4_image *image)
 	st->st_blocks = (blkcnt_t)attr.blocks;
 }
 
+static void set_blob(struct stat *st, struct fs_blob *blob)
+{
+	st->st_size = (off_t)fs_blob_size(blob);
+	st->st_blocks = (blkcnt_t)((st->st_size + SECTOR - 1) / SECTOR);
+}
+
 /*
  * A disk is as large as it is; but while it is being flashed under its own name, its writer sees
  * what it wrote, as of any file that it has just truncated.
@@ -193,7 +200,10 @@ static int stat_kind(struct fs *fs, const struct fs_node *node, struct stat *st)
 		set_mode(fs, st, MODE_DATA);
 		st->st_atim = node->drop.atime;
 		st->st_mtim = node->drop.mtime;
-		set_image(st, node->drop.image);
+		if (node->drop.blob)
+			set_blob(st, node->drop.blob);
+		else
+			set_image(st, node->drop.image);
 		return 0;
 	case FS_KIND_CONTROL:
 		set_mode(fs, st, MODE_DATA);

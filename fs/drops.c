@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blob.h"
 #include "drops.h"
 #include "ino.h"
 #include "util/cleanup.h"
@@ -21,7 +22,8 @@ struct fs_drop {
 	struct fs_place place;
 	char name[CM4_LABEL_MAX];
 	char disk[CM4_DISK_MAX];
-	struct cm4_image *image;
+	struct cm4_image *image; /* one of these */
+	struct fs_blob *blob;
 	struct timespec atime, mtime;
 };
 
@@ -37,6 +39,7 @@ static void bury(struct fs_drop_list *dead)
 	while ((drop = TAILQ_FIRST(dead))) {
 		TAILQ_REMOVE(dead, drop, link);
 		cm4_image_unref(drop->image);
+		fs_blob_unref(drop->blob);
 		free(drop);
 	}
 }
@@ -64,7 +67,9 @@ void fs_drops_fini(struct fs_drops *drops)
 void fs_drop_view_put(struct fs_drop_view *view)
 {
 	cm4_image_unref(view->image);
+	fs_blob_unref(view->blob);
 	view->image = NULL;
+	view->blob = NULL;
 }
 
 static void view_get(const struct fs_drop *drop, struct fs_drop_view *ret_view)
@@ -72,7 +77,8 @@ static void view_get(const struct fs_drop *drop, struct fs_drop_view *ret_view)
 	*ret_view = (struct fs_drop_view){
 		.ino = drop->ino,
 		.place = drop->place,
-		.image = cm4_image_ref(drop->image),
+		.image = drop->image ? cm4_image_ref(drop->image) : NULL,
+		.blob = drop->blob ? fs_blob_ref(drop->blob) : NULL,
 		.atime = drop->atime,
 		.mtime = drop->mtime,
 	};
@@ -89,6 +95,8 @@ static bool is_superseded(const struct fs_drop *drop)
 {
 	struct cm4_image_attr attr;
 
+	if (!drop->image)
+		return false;
 	cm4_image_getattr(drop->image, &attr);
 	return attr.superseded;
 }
@@ -127,25 +135,27 @@ static void unname(struct fs_drops *drops, struct fs_drop *drop, struct fs_drop_
 	kill_unused(drops, drop, dead);
 }
 
-static size_t count_names(struct fs_drops *drops, uint64_t module)
+static size_t count_names(struct fs_drops *drops, uint64_t module, bool blobs)
 {
 	struct fs_drop *drop;
 	size_t n = 0;
 
 	TAILQ_FOREACH (drop, &drops->files, link)
-		n += drop->named && drop->place.module == module;
+		n += drop->named && drop->place.module == module && (!blobs || drop->blob);
 	return n;
 }
 
-int fs_drops_add(struct fs_drops *drops, struct fs_place place, const char *name, const char *disk,
-	struct cm4_image *image, struct fs_drop_view *ret_view)
+/* Takes a reference to one of @image and @blob. */
+static int add(struct fs_drops *drops, struct fs_place place, const char *name, const char *disk,
+	struct cm4_image *image, struct fs_blob *blob, struct fs_drop_view *ret_view)
 {
 	struct fs_drop *drop;
 
 	LOCKED(&drops->lock);
 	if (find_name(drops, place, name))
 		return -EEXIST;
-	if (count_names(drops, place.module) >= FS_DROPS_MAX)
+	if (count_names(drops, place.module, false) >= FS_DROPS_MAX ||
+		(blob && count_names(drops, place.module, true) >= FS_BLOBS_MAX))
 		return -ENOSPC;
 	drop = calloc(1, sizeof(*drop));
 	if (!drop)
@@ -156,12 +166,25 @@ int fs_drops_add(struct fs_drops *drops, struct fs_place place, const char *name
 	drop->place = place;
 	snprintf(drop->name, sizeof(drop->name), "%s", name);
 	snprintf(drop->disk, sizeof(drop->disk), "%s", disk);
-	drop->image = cm4_image_ref(image);
+	drop->image = image ? cm4_image_ref(image) : NULL;
+	drop->blob = blob ? fs_blob_ref(blob) : NULL;
 	clock_gettime(CLOCK_REALTIME, &drop->mtime);
 	drop->atime = drop->mtime;
 	TAILQ_INSERT_TAIL(&drops->files, drop, link);
 	view_get(drop, ret_view);
 	return 0;
+}
+
+int fs_drops_add(struct fs_drops *drops, struct fs_place place, const char *name, const char *disk,
+	struct cm4_image *image, struct fs_drop_view *ret_view)
+{
+	return add(drops, place, name, disk, image, NULL, ret_view);
+}
+
+int fs_drops_add_blob(struct fs_drops *drops, struct fs_place place, const char *name,
+	struct fs_blob *blob, struct fs_drop_view *ret_view)
+{
+	return add(drops, place, name, "", NULL, blob, ret_view);
 }
 
 int fs_drops_lookup(struct fs_drops *drops, struct fs_place place, const char *name,
@@ -369,6 +392,16 @@ static bool superseded(const struct fs_drop *drop, uint64_t module)
 static bool belongs(const struct fs_drop *drop, uint64_t module)
 {
 	return drop->place.module == module;
+}
+
+static bool is_blob_of(const struct fs_drop *drop, uint64_t module)
+{
+	return drop->blob && belongs(drop, module);
+}
+
+void fs_drops_clear(struct fs_drops *drops, uint64_t module)
+{
+	unname_if(drops, is_blob_of, module);
 }
 
 void fs_drops_sweep(struct fs_drops *drops)

@@ -10,15 +10,16 @@
 #include <cm4fs/module.h>
 
 /*
- * The dropped files: names for images, module by module. A file is here while it has a name or
- * while the kernel knows its inode number. An image that another has replaced on the disk loses
- * its name.
+ * The dropped files: names for images and for what goes with them, module by module. A file is here while it has a
+ * name or while the kernel knows its inode number. An image that another has replaced on the disk loses its name.
  *
- * Thread: any. Ownership: each file has a reference to its image; each view a reference of its
+ * Thread: any. Ownership: each file has a reference to its image or blob; each view a reference of its
  * own.
  */
 #define FS_DROPS_MAX 256 /* names in one module's directory */
+#define FS_BLOBS_MAX 32	 /* ... of sidecars */
 
+struct fs_blob;
 struct fs_drop;
 struct fs_tmp;
 TAILQ_HEAD(fs_drop_list, fs_drop);
@@ -43,7 +44,8 @@ struct fs_drop_view {
 	struct fs_place place;
 	char name[CM4_LABEL_MAX];
 	char disk[CM4_DISK_MAX]; /* that its image is for */
-	struct cm4_image *image;
+	struct cm4_image *image; /* NULL: it is a blob */
+	struct fs_blob *blob;	 /* NULL: it is an image */
 	struct timespec atime, mtime;
 };
 
@@ -58,6 +60,9 @@ void fs_drop_view_put(
  */
 int fs_drops_add(struct fs_drops *drops, struct fs_place place, const char *name, const char *disk,
 	struct cm4_image *image, struct fs_drop_view *ret_view);
+/* The same of a sidecar; of those only FS_BLOBS_MAX. */
+int fs_drops_add_blob(struct fs_drops *drops, struct fs_place place, const char *name,
+	struct fs_blob *blob, struct fs_drop_view *ret_view);
 int fs_drops_lookup(struct fs_drops *drops, struct fs_place place, const char *name,
 	struct fs_drop_view *ret_view); /* 0 or -ENOENT */
 void fs_drops_forget(struct fs_drops *drops, uint64_t ino, uint64_t n);
@@ -93,4 +98,5 @@ int fs_drops_rmdir(struct fs_drops *drops, uint64_t module);
 bool fs_drops_has_tmp(struct fs_drops *drops, uint64_t module);
 
 void fs_drops_sweep(struct fs_drops *drops); /* superseded images lose their names */
+void fs_drops_clear(struct fs_drops *drops, uint64_t module); /* a module's sidecars do */
 void fs_drops_leave(struct fs_drops *drops, uint64_t module); /* all of a module's files do */

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blob.h"
 #include "events.h"
 #include "fs.h"
 #include "handle.h"
@@ -32,6 +33,7 @@ static void destroy(struct fs_handle *handle)
 		cm4_image_close(handle->image, handle->writable);
 	fs_events_close(handle->reader);
 	cm4_image_unref(handle->image);
+	fs_blob_unref(handle->blob);
 	cm4_module_unref(handle->module);
 	free(handle->text.data);
 	pthread_mutex_destroy(&handle->lock);
@@ -71,6 +73,17 @@ struct cm4_image *fs_handle_find_flash(struct fs *fs, uint64_t module, const cha
 		if (is_disk_of(handle, module) && handle->flash && !strcmp(handle->disk, disk))
 			return cm4_image_ref(handle->image);
 	return NULL;
+}
+
+bool fs_handle_has_blob(struct fs *fs, uint64_t module)
+{
+	struct fs_handle *handle;
+
+	LOCKED(&fs->handles_lock);
+	TAILQ_FOREACH (handle, &fs->handles, link)
+		if (handle->blob && handle->writable && cm4_module_id(handle->module) == module)
+			return true;
+	return false;
 }
 
 bool fs_handle_find_raw(struct fs *fs, uint64_t module, char ret_disk[CM4_DISK_MAX])

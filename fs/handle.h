@@ -10,6 +10,7 @@
 #include "text.h"
 
 struct fs;
+struct fs_blob;
 struct fs_reader;
 
 /*
@@ -22,7 +23,9 @@ struct fs_handle {
 	uint64_t ino;
 	struct cm4_module *module; /* with a reference; NULL: none */
 
-	struct cm4_image *image; /* with a reference, and open; NULL: a text or a directory */
+	struct cm4_image
+		*image;	      /* with a reference, and open; NULL: a text, a directory or a blob */
+	struct fs_blob *blob; /* with a reference; NULL: none */
 	bool writable;
 	char disk[CM4_DISK_MAX]; /* the disk that was opened by its own name; "" otherwise */
 	bool flash;		 /* ... to be flashed, not as it is */
@@ -47,6 +50,9 @@ void fs_handle_free_all(struct fs *fs);
  * NULL.
  */
 struct cm4_image *fs_handle_find_flash(struct fs *fs, uint64_t module, const char *disk);
+
+/* A sidecar of @module's is open for writing. */
+bool fs_handle_has_blob(struct fs *fs, uint64_t module);
 
 /*
  * The disk of @module that is open by its own name for writing as it is. Whether there is one, and

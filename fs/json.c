@@ -6,14 +6,13 @@
 #include "findings.h"
 #include "json.h"
 #include "text.h"
+#include "util/hex.h"
 
 /*
  * Keys and their order are the interface's. jansson gives NULL for a string that is no UTF-8, so
  * everything goes through the cleaners first; a NULL from anywhere makes json_pack fail, which is
  * -ENOMEM in the end.
  */
-
-#define FORMAT_RAW "raw" /* no decoder yet: bytes go to the disk as they come */
 
 static json_t *metadata(const struct cm4_status *status)
 {
@@ -42,19 +41,31 @@ static json_t *disks(const struct cm4_status *status)
 	return array;
 }
 
+static json_t *sum(bool known, const unsigned char hash[32])
+{
+	char text[65];
+
+	if (!known)
+		return json_null();
+	hex_encode(hash, 32, text);
+	return json_string(text);
+}
+
 json_t *fs_json_image(const struct cm4_status *status)
 {
 	const struct cm4_image_status *image = &status->image;
 
 	if (!status->has_image)
 		return json_null();
-	return json_pack("{s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:n, s:n, s:s, s:s, s:b}", "name",
-		FS_UTF8(image->name), "format", FORMAT_RAW, "bytes_in", (json_int_t)image->bytes_in,
-		"bytes_total",
+	return json_pack("{s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:s, s:s, s:b}", "name",
+		FS_UTF8(image->name), "format", image->format, "bytes_in",
+		(json_int_t)image->bytes_in, "bytes_total",
 		image->bytes_total ? json_integer((json_int_t)image->bytes_total) : json_null(),
 		"bytes_written", (json_int_t)image->bytes_written, "bytes_proved",
 		(json_int_t)image->bytes_proved, "bytes_per_second",
-		(json_int_t)image->bytes_per_second, "sha256_dropped", "sha256_raw", "verify",
+		(json_int_t)image->bytes_per_second, "sha256_dropped",
+		sum(image->has_sha256_dropped, image->sha256_dropped), "sha256_raw",
+		sum(image->has_sha256_raw, image->sha256_raw), "verify",
 		cm4_verify_to_string(image->verify), "verify_reason",
 		FS_ASCII(image->verify_reason), "whole", image->whole);
 }

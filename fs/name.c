@@ -19,9 +19,8 @@ static const char *const junk[] = {".Trash", ".Trash-*", ".Trashes", "._*", ".DS
 	".metadata_never_index", ".hidden", ".directory", ".xdg-volume-info", ".sh_thumbnails",
 	".fuse_hidden*", ".nfs*", NULL};
 
-/* The last is aria2's own control file: an image's companion that no module wants. */
-static const char *const sidecars[] = {
-	"*.bmap", "*.sha256", "*.sha256sum", "SHA256SUMS", "*.aria2", NULL};
+/* To flash aria2's own control file would be a disaster. */
+static const char *const companions[] = {"*.aria2", NULL};
 
 static const char *const boot[] = {"bootcode.bin", "bootcode4.bin", "bootcode5.bin",
 	"bootfiles.bin", "boot.img", "boot.sig", "config.txt", "cmdline.txt", "start*.elf",
@@ -35,8 +34,7 @@ static bool matches(const char *const *patterns, const char *name, int flags)
 	return false;
 }
 
-/* The name behind a temporary one, in @base; the name itself if it is none. */
-static void see_through(const char *name, char base[CM4_LABEL_MAX])
+void fs_name_base(const char *name, char base[CM4_LABEL_MAX])
 {
 	size_t length = strlen(name);
 
@@ -84,13 +82,15 @@ enum fs_name fs_name_judge(const char *name, char ret_disk[CM4_DISK_MAX])
 
 	if (matches(junk, name, FNM_CASEFOLD))
 		return FS_NAME_JUNK;
-	see_through(name, base);
+	fs_name_base(name, base);
 	if (matches(junk, base, FNM_CASEFOLD))
 		return FS_NAME_JUNK;
 	if (matches(fixed, base, 0))
 		return FS_NAME_FIXED;
-	if (matches(sidecars, base, 0))
+	if (cm4_is_sidecar(base))
 		return FS_NAME_SIDECAR;
+	if (matches(companions, base, 0))
+		return FS_NAME_COMPANION;
 	if (matches(boot, base, 0))
 		return FS_NAME_BOOT;
 	if (is_disk_image(base, disk)) {
@@ -106,11 +106,12 @@ int fs_name_error(enum fs_name kind)
 	switch (kind) {
 	case FS_NAME_IMAGE:
 	case FS_NAME_DISK:
+	case FS_NAME_SIDECAR:
 		return 0;
 	case FS_NAME_FIXED:
 	case FS_NAME_JUNK:
 		return -EPERM;
-	case FS_NAME_SIDECAR:
+	case FS_NAME_COMPANION:
 	case FS_NAME_BOOT:
 		return -EOPNOTSUPP;
 	}

@@ -86,6 +86,8 @@ static void verb_done(void *data, int result)
 	struct fs_op *op = data;
 
 	fs_verbs_end(&op->fs->verbs, op->module);
+	if (op->clears && result == 0)
+		fs_drops_clear(&op->fs->drops, op->module);
 	fs_op_done(op, result < 0 ? result : (ssize_t)op->size);
 }
 
@@ -133,6 +135,7 @@ void fs_op_submit(struct fs_op *op)
 void fs_op_control(struct fs_op *op, struct cm4_module *module, enum cm4_verb verb)
 {
 	op->module = cm4_module_id(module);
+	op->clears = verb == CM4_VERB_CLEAR;
 	if (fs_verbs_begin(&op->fs->verbs, op->module) < 0) {
 		fs_op_fail(op, -ENOMEM);
 		return;
@@ -140,6 +143,24 @@ void fs_op_control(struct fs_op *op, struct cm4_module *module, enum cm4_verb ve
 	fs_notify_control(op->fs->notify, op->module);
 	fuse_req_interrupt_func(op->req, on_interrupt, op);
 	cm4_module_control(module, verb, verb_done, op);
+	fs_watch_submitted(op->fs->watch, op);
+	fs_op_unref(op);
+}
+
+void fs_op_sidecar(struct fs_op *op, struct cm4_module *module, const char *name, const void *data,
+	size_t size, void (*done)(void *op, int result))
+{
+	fuse_req_interrupt_func(op->req, on_interrupt, op);
+	cm4_module_sidecar(module, name, data, size, done, op);
+	fs_watch_submitted(op->fs->watch, op);
+	fs_op_unref(op);
+}
+
+void fs_op_compare(struct fs_op *op, struct cm4_module *module, struct cm4_image *image,
+	void (*done)(void *op, int result))
+{
+	fuse_req_interrupt_func(op->req, on_interrupt, op);
+	cm4_module_compare(module, image, done, op);
 	fs_watch_submitted(op->fs->watch, op);
 	fs_op_unref(op);
 }

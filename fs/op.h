@@ -38,6 +38,7 @@ struct fs_op {
 	void *buffer;	 /* a READ's; the heap's */
 	size_t size;	 /* a verb's: what its write answers */
 	uint64_t module; /* ... and whose it is */
+	bool clears;	 /* ... and whether it is clear */
 
 	struct fs_reader *reader; /* of events; NULL: none */
 	bool parked;		  /* these three under the lock of events */
@@ -61,6 +62,11 @@ struct fs_op *fs_op_new(fuse_req_t req, struct cm4_image *image, enum fs_reply r
 void fs_op_fail(struct fs_op *op, int error); /* instead of submitting it */
 void fs_op_submit(struct fs_op *op);	      /* to its image: op->io has been filled in */
 void fs_op_control(struct fs_op *op, struct cm4_module *module, enum cm4_verb verb);
+/* @done is called with the op, and what came of it; it calls fs_op_done. @data is not kept. */
+void fs_op_sidecar(struct fs_op *op, struct cm4_module *module, const char *name, const void *data,
+	size_t size, void (*done)(void *op, int result));
+void fs_op_compare(struct fs_op *op, struct cm4_module *module, struct cm4_image *image,
+	void (*done)(void *op, int result));
 void fs_op_events(struct fs_op *op, struct fs_reader *reader, bool nonblock);
 
 /* Whoever was given it completes it. No lock is held. */

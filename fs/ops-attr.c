@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "blob.h"
 #include "fs.h"
 #include "handle.h"
 #include "op.h"
@@ -82,6 +83,14 @@ static void set_size(
 
 	if (node->id.kind == FS_KIND_CONTROL && size == 0) {
 		fs_tree_reply_attr(req, node->ino);
+		return;
+	}
+	if (handle ? handle->blob : node->drop.blob) {
+		r = fs_blob_truncate(handle ? handle->blob : node->drop.blob, (uint64_t)size);
+		if (r < 0)
+			fuse_reply_err(req, -r);
+		else
+			fs_tree_reply_attr(req, node->ino);
 		return;
 	}
 	if (handle && handle->image) {

@@ -11,6 +11,7 @@
 #include "op.h"
 #include "ops.h"
 #include "proc.h"
+#include "sidecars.h"
 #include "tree.h"
 #include "verb.h"
 #include "util/cleanup.h"
@@ -88,6 +89,10 @@ void fs_do_read(
 		read_events(req, handle, size, fi->flags & O_NONBLOCK);
 		return;
 	}
+	if (handle->blob) {
+		fs_sidecar_read(req, handle, size, offset);
+		return;
+	}
 	if (!handle->image) {
 		read_text(req, handle, size, offset);
 		return;
@@ -134,6 +139,10 @@ void fs_do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, 
 	struct timespec now;
 	struct fs_op *op;
 
+	if (handle->blob) {
+		fs_sidecar_write(req, handle, data, size, offset);
+		return;
+	}
 	if (!handle->image) {
 		write_verb(req, handle, data, size);
 		return;
@@ -169,7 +178,10 @@ static void sync_image(fuse_req_t req, struct fs_handle *handle, enum cm4_io_kin
 
 void fs_do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	sync_image(req, handle_of(fi), CM4_IO_FLUSH);
+	if (handle_of(fi)->blob)
+		fs_sidecar_flush(req, handle_of(fi));
+	else
+		sync_image(req, handle_of(fi), CM4_IO_FLUSH);
 }
 
 void fs_do_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
@@ -214,6 +226,10 @@ void fs_do_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off
 	struct fs_op *op;
 	int r;
 
+	if (handle->blob) {
+		fuse_reply_err(req, EOPNOTSUPP);
+		return;
+	}
 	/* Room without a size: there is always room, to the disk's end. */
 	if (!handle->image || mode == FALLOC_FL_KEEP_SIZE) {
 		fuse_reply_err(req, handle->image ? 0 : EPERM);

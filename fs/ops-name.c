@@ -7,6 +7,7 @@
 #include "fs.h"
 #include "name.h"
 #include "ops.h"
+#include "sidecars.h"
 #include "tree.h"
 
 #define TMP_NAME ".~tmp~"
@@ -141,53 +142,61 @@ void fs_do_rmdir(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
 	fuse_reply_err(req, -r);
 }
 
-/* The dropped file @name; a name of ours may not be renamed. */
+/* The dropped file @name, without a reference of the kernel's; a name of ours may not be renamed. */
 static int source(
-	struct fs *fs, const struct fs_node *parent, const char *name, char ret_disk[CM4_DISK_MAX])
+	struct fs *fs, const struct fs_node *parent, const char *name, struct fs_node *ret_node)
 {
-	_cleanup_node_ struct fs_node node = {0};
-	int r = fs_node_lookup(fs, parent, name, &node);
+	int r = fs_node_lookup(fs, parent, name, ret_node);
 
 	if (r < 0)
 		return r;
-	fs_node_forget(fs, &node);
-	if (node.id.kind != FS_KIND_DROP)
-		return -EPERM;
-	strcpy(ret_disk, node.drop.disk);
-	return 0;
+	fs_node_forget(fs, ret_node);
+	return ret_node->id.kind == FS_KIND_DROP ? 0 : -EPERM;
 }
 
 /* The image stays on the disk: programs unlink what they could not open, and try again. */
 void fs_do_unlink(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
 {
 	_cleanup_node_ struct fs_node parent = {0};
+	_cleanup_node_ struct fs_node node = {0};
 	struct fs *fs = fs_of(req);
-	char disk[CM4_DISK_MAX];
 	struct fs_place place;
 	int r = fs_node_get(fs, parent_ino, &parent);
 
 	if (r == 0)
-		r = source(fs, &parent, name, disk);
+		r = source(fs, &parent, name, &node);
 	if (r == 0)
 		r = fs_node_place(&parent, &place);
 	if (r == 0)
 		r = fs_drops_unlink(&fs->drops, place, name);
+	if (r == 0 && node.drop.blob)
+		fs_sidecar_unlinked(parent.module, name);
 	fuse_reply_err(req, -r);
 }
 
+/* What an image is may not become what speaks of one, nor the other way round. */
+static int judge_kinds(const struct fs_node *from, enum fs_name kind)
+{
+	if (from->drop.blob)
+		return kind == FS_NAME_DISK ? -EINVAL : 0;
+	return kind == FS_NAME_SIDECAR ? -EINVAL : 0;
+}
+
 /*
- * What a file may be renamed to. @ret_disk: the name is that of a disk which is there, and the
- * file becomes it (GLib and rsync write a temporary file and rename it over mmcblk0.img); @disk is
- * where the file's bytes are, for a rename does not move them.
+ * What the file @from may be renamed to. @ret_disk: the name is that of a disk which is there, and the
+ * file becomes it (GLib and rsync write a temporary file and rename it over mmcblk0.img); where the file's
+ * bytes are decides, for a rename does not move them.
  */
 static int judge_target(struct fs *fs, const struct fs_node *parent, const char *name,
-	const char *disk, unsigned flags, bool *ret_disk)
+	const struct fs_node *from, unsigned flags, bool *ret_disk)
 {
 	_cleanup_node_ struct fs_node node = {0};
 	enum fs_name kind = fs_name_judge(name, NULL);
 	bool exists;
 	int r = fs_name_error(kind);
 
+	if (r == 0)
+		r = judge_kinds(from, kind);
 	if (r < 0)
 		return r;
 	exists = fs_node_lookup(fs, parent, name, &node) == 0;
@@ -200,33 +209,44 @@ static int judge_target(struct fs *fs, const struct fs_node *parent, const char 
 	if (kind == FS_NAME_DISK && !exists && parent->id.kind == FS_KIND_DIR)
 		return -ENXIO;
 	*ret_disk = exists && node.id.kind == FS_KIND_DISK;
-	return *ret_disk && strcmp(node.disk, disk) ? -EXDEV : 0;
+	return *ret_disk && strcmp(node.disk, from->drop.disk) ? -EXDEV : 0;
 }
 
-static int rename_file(struct fs *fs, const struct fs_node *from, const char *name,
+/* Replies where it succeeds, for what the new name means may have to be found out. */
+static int rename_file(fuse_req_t req, const struct fs_node *from, const char *name,
 	const struct fs_node *to, const char *to_name, unsigned flags)
 {
+	_cleanup_node_ struct fs_node node = {0};
 	struct fs_drop_view view = {0};
 	struct fs_place from_place, to_place;
-	char disk[CM4_DISK_MAX];
+	struct fs *fs = fs_of(req);
+	char base[CM4_LABEL_MAX];
 	bool becomes_disk;
-	int r = source(fs, from, name, disk);
+	int r = source(fs, from, name, &node);
 
 	if (r < 0)
 		return r;
 	if (flags & ~RENAME_NOREPLACE)
 		return -EINVAL;
+	if (strlen(to_name) >= CM4_LABEL_MAX)
+		return -ENAMETOOLONG;
 	if (fs_node_place(from, &from_place) < 0 || fs_node_place(to, &to_place) < 0)
 		return -EPERM;
 	if (from_place.module != to_place.module)
 		return -EXDEV;
-	r = judge_target(fs, to, to_name, disk, flags, &becomes_disk);
+	r = judge_target(fs, to, to_name, &node, flags, &becomes_disk);
 	if (r == 0)
 		r = fs_drops_rename(&fs->drops, from_place, name, to_place,
 			becomes_disk ? NULL : to_name, &view);
-	if (r == 0)
-		r = cm4_image_rename(
-			view.image, to_name); /* repeats the image's error, if it has one */
+	if (r < 0)
+		return r;
+	fs_name_base(to_name, base);
+	if (view.image) /* repeats the image's error, if it has one */
+		r = cm4_image_rename(view.image, base);
+	if (r == 0 && view.blob)
+		fs_sidecar_renamed(req, to->module, name, to_name, view.blob);
+	else if (r == 0)
+		fs_sidecar_compare(req, to->module, view.image);
 	fs_drop_view_put(&view);
 	return r;
 }
@@ -242,6 +262,7 @@ void fs_do_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_
 	if (r == 0)
 		r = fs_node_get(fs, to_parent, &to);
 	if (r == 0)
-		r = rename_file(fs, &from, name, &to, to_name, flags);
-	fuse_reply_err(req, -r);
+		r = rename_file(req, &from, name, &to, to_name, flags);
+	if (r < 0)
+		fuse_reply_err(req, -r);
 }

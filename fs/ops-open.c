@@ -6,6 +6,7 @@
 
 #include <cm4fs/log.h>
 
+#include "blob.h"
 #include "events.h"
 #include "fs.h"
 #include "handle.h"
@@ -20,6 +21,9 @@
 
 /* That an image goes to when its name says nothing else. */
 #define FIRST_DISK "mmcblk0"
+
+/* Of the temporary names that GLib writes under. */
+#define GLIB_PREFIX ".goutputstream-"
 
 static bool is_writing(int flags)
 {
@@ -91,9 +95,29 @@ static int open_image(struct fs *fs, const struct fs_node *node, struct cm4_imag
 	return 0;
 }
 
+static int open_blob(
+	struct fs *fs, const struct fs_node *node, int flags, struct fs_handle **ret_handle)
+{
+	struct cm4_module *module = node->module ? cm4_module_ref(node->module) : NULL;
+	struct fs_handle *handle =
+		module ? fs_handle_new(fs, node->ino, module, NULL, is_writing(flags)) : NULL;
+
+	if (!handle) {
+		cm4_module_unref(module);
+		return module ? -ENOMEM : -ENODEV;
+	}
+	if (flags & O_TRUNC)
+		fs_blob_truncate(node->drop.blob, 0);
+	handle->blob = fs_blob_ref(node->drop.blob);
+	*ret_handle = handle;
+	return 0;
+}
+
 static int open_drop(
 	struct fs *fs, const struct fs_node *node, int flags, struct fs_handle **ret_handle)
 {
+	if (node->drop.blob)
+		return open_blob(fs, node, flags, ret_handle);
 	if ((flags & O_TRUNC) && cm4_image_is_being_written(node->drop.image))
 		return -EBUSY;
 	if (flags & O_TRUNC)
@@ -196,7 +220,7 @@ static int choose_disk(struct fs *fs, const struct fs_node *parent, const char *
 
 	if (kind != FS_NAME_DISK) {
 		strcpy(disk, FIRST_DISK);
-		if (!strncmp(name, ".goutputstream-", strlen(".goutputstream-")))
+		if (!strncmp(name, GLIB_PREFIX, strlen(GLIB_PREFIX)))
 			fs_handle_find_raw(fs, parent->id.module, disk);
 		return 0;
 	}
@@ -212,28 +236,60 @@ static int create_image(struct fs *fs, const struct fs_node *parent, const char 
 	char disk[CM4_DISK_MAX], struct cm4_image **ret_image)
 {
 	enum fs_name kind = fs_name_judge(name, disk);
+	char base[CM4_LABEL_MAX];
 	int r = fs_name_error(kind);
 
 	if (r == -EOPNOTSUPP)
 		cm4_log(LOG_WARNING, "%s: %s: this version takes no %s, and does not flash one",
 			cm4_module_name(parent->module), FS_UTF8(name),
-			kind == FS_NAME_BOOT ? "boot files" : "files that go with an image");
+			kind == FS_NAME_BOOT ? "boot files" : "control files");
 	if (r < 0)
 		return r;
 	r = choose_disk(fs, parent, name, kind, disk);
 	if (r < 0)
 		return r;
 	/* The first disk need not be there yet: the module boots at the first byte. */
+	fs_name_base(name, base);
 	return cm4_module_drop(
-		parent->module, strcmp(disk, FIRST_DISK) ? disk : NULL, name, ret_image);
+		parent->module, strcmp(disk, FIRST_DISK) ? disk : NULL, base, ret_image);
+}
+
+/* Also under GLib's temporary name, where it is going to replace one: that program has it open now. */
+static bool is_sidecar(struct fs *fs, const struct fs_node *parent, const char *name)
+{
+	return fs_name_judge(name, NULL) == FS_NAME_SIDECAR ||
+	       (!strncmp(name, GLIB_PREFIX, strlen(GLIB_PREFIX)) &&
+		       fs_handle_has_blob(fs, parent->id.module));
+}
+
+static int add_blob(
+	struct fs *fs, struct fs_place place, const char *name, struct fs_drop_view *ret_view)
+{
+	struct fs_blob *blob = fs_blob_new();
+	int r = blob ? fs_drops_add_blob(&fs->drops, place, name, blob, ret_view) : -ENOMEM;
+
+	fs_blob_unref(blob);
+	return r;
+}
+
+static int add_image(struct fs *fs, const struct fs_node *parent, struct fs_place place,
+	const char *name, struct fs_drop_view *ret_view)
+{
+	struct cm4_image *image;
+	char disk[CM4_DISK_MAX];
+	int r = create_image(fs, parent, name, disk, &image);
+
+	if (r < 0)
+		return r;
+	r = fs_drops_add(&fs->drops, place, name, disk, image, ret_view);
+	cm4_image_unref(image);
+	return r;
 }
 
 static int create_drop(
 	struct fs *fs, const struct fs_node *parent, const char *name, struct fs_node *ret_node)
 {
 	struct fs_node node = {.id.kind = FS_KIND_DROP};
-	struct cm4_image *image;
-	char disk[CM4_DISK_MAX];
 	struct fs_place place;
 	int r = fs_node_place(parent, &place);
 
@@ -241,11 +297,10 @@ static int create_drop(
 		return r;
 	if (strlen(name) >= CM4_LABEL_MAX)
 		return -ENAMETOOLONG;
-	r = create_image(fs, parent, name, disk, &image);
-	if (r < 0)
-		return r;
-	r = fs_drops_add(&fs->drops, place, name, disk, image, &node.drop);
-	cm4_image_unref(image);
+	if (is_sidecar(fs, parent, name))
+		r = add_blob(fs, place, name, &node.drop);
+	else
+		r = add_image(fs, parent, place, name, &node.drop);
 	if (r < 0)
 		return r;
 	node.ino = node.drop.ino;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "text.h"
+#include "util/hex.h"
 
 #define MIB (1024.0 * 1024.0)
 
@@ -109,11 +110,24 @@ static void proof(FILE *stream, const struct cm4_image_status *image)
 		fprintf(stream, "Why not by the medium: %s\n", FS_ASCII(image->verify_reason));
 }
 
+static void sum(FILE *stream, const char *what, bool known, const unsigned char hash[32])
+{
+	char text[65];
+
+	if (!known)
+		return;
+	hex_encode(hash, 32, text);
+	fprintf(stream, "Image SHA-256 %s: %s\n", what, text);
+}
+
 static void image(FILE *stream, const struct cm4_image_status *image)
 {
 	char time[32];
 
 	fprintf(stream, "Image: %s\n", FS_UTF8(image->name));
+	fprintf(stream, "Image format: %s\n", image->format);
+	sum(stream, "as it was dropped", image->has_sha256_dropped, image->sha256_dropped);
+	sum(stream, "of the raw image", image->has_sha256_raw, image->sha256_raw);
 	fprintf(stream, "Image bytes taken: %" PRIu64 "\n", image->bytes_in);
 	if (image->bytes_total)
 		fprintf(stream, "Image bytes in all: %" PRIu64 "\n", image->bytes_total);

@@ -32,12 +32,6 @@ enum decode_format decode_sniff(const void *bytes, size_t n);
 
 const char *decode_format_to_string(enum decode_format format); /* "raw", "xz", "gz", ... */
 
-/*
- * The length of @name without the one suffix that people give to a compressed file (.xz .gz .zst .zstd .bz2 .lz4 .zip,
- * in any case); its whole length where there is none, or nothing before it.
- */
-size_t decode_stem(const char *name);
-
 struct decoder;
 
 int decoder_new(

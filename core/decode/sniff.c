@@ -1,5 +1,4 @@
 #include <string.h>
-#include <strings.h>
 
 #include "decode/decode.h"
 
@@ -63,19 +62,4 @@ const char *decode_format_to_string(enum decode_format format)
 		return "zip";
 	}
 	return "";
-}
-
-size_t decode_stem(const char *name)
-{
-	static const char *const suffixes[] = {
-		".xz", ".gz", ".zst", ".zstd", ".bz2", ".lz4", ".zip"};
-	size_t length = strlen(name);
-
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		size_t n = strlen(suffixes[i]);
-
-		if (length > n && strcasecmp(name + length - n, suffixes[i]) == 0)
-			return length - n;
-	}
-	return length;
 }

@@ -111,6 +111,14 @@ static void sized(struct cm4_image *image)
 	image->size_is_given = false;
 }
 
+/* Of a flash, what a bmap leaves out goes nowhere. */
+static int put_mapped(struct cm4_image *image, uint64_t at, uint64_t end,
+	const unsigned char *source, bool written)
+{
+	return written ? put(image, at, end, source)
+		       : rangemap_add(&image->known, FIRST_BLOCK(at), END_BLOCK(end));
+}
+
 static enum answer done(struct cm4_io *io, uint64_t result)
 {
 	io->result = (ssize_t)result;
@@ -122,6 +130,8 @@ static enum answer not_done(struct cm4_image *image, int error)
 {
 	if (error == -EAGAIN)
 		return ANSWER_LATER;
+	if (image->error)
+		return ANSWER_FAILED;
 	image_fail(image, error, image->mode == CM4_IMAGE_FLASH, "out of memory");
 	return ANSWER_FAILED;
 }
@@ -150,10 +160,16 @@ enum answer content_write(struct cm4_image *image, struct cm4_io *io)
 	while (io->done < length) {
 		uint64_t at = io->offset + io->done;
 		uint64_t n = min64(length - io->done, CHUNK_SIZE - at % CHUNK_SIZE);
-		int r = put(image, at, at + n, source ? source + io->done : NULL);
+		const unsigned char *from = source ? source + io->done : NULL;
+		bool written;
+		int r;
 
+		n = tally_run(image, at, n, &written);
+		r = put_mapped(image, at, at + n, from, written);
 		if (r == 0)
 			r = grow_to(image, at, at + n);
+		if (r == 0 && image->mode == CM4_IMAGE_FLASH)
+			r = tally_put(image, at, from, n);
 		if (r < 0)
 			return not_done(image, r);
 		if (source && !image->has_data)
@@ -172,6 +188,7 @@ enum answer content_truncate(struct cm4_image *image, struct cm4_io *io)
 	int r;
 
 	if (size < image->size) {
+		tally_void(image, size);
 		uint64_t edge = min64(kept * RANGEMAP_BLOCK, image->block->bytes);
 
 		/* The rest of the last block must be zeros, should the file grow again. */
@@ -212,6 +229,7 @@ enum answer content_zero(struct cm4_image *image, struct cm4_io *io)
 	uint64_t start = io->offset, end, first = END_BLOCK(start), stop;
 	int r;
 
+	tally_void(image, start);
 	/* The end of the file is the end of its last block: zeros are behind it anyway. */
 	if (io->length >= image->size - start)
 		end = END_BLOCK(image->size) * RANGEMAP_BLOCK;
@@ -261,6 +279,7 @@ bool content_fits(struct cm4_image *image, const struct cm4_io *io)
 	case CM4_IO_SYNC:
 	case CM4_IO_FLUSH:
 	case CM4_IO_VERIFY:
+	case CM4_IO_SUM:
 		break;
 	}
 	if (need <= disk)

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 
 #include "image/internal.h"
 #include "image/whole.h"
@@ -40,6 +41,8 @@ static int finish_rest(struct cm4_image *image)
 		r = judge_whole(image);
 	if (r == 0)
 		r = writer_fill_holes(image);
+	if (r == 0)
+		r = tally_check(image);
 	return r < 0 ? r : writer_sync(image);
 }
 
@@ -112,7 +115,9 @@ void finish_incomplete(struct cm4_image *image)
 	}
 	content_facts(image, &facts);
 	whole_explain(whole_judge(&facts), &facts, image->text, sizeof(image->text));
-	if (judge->lacking && !facts.killed)
+	if (image->stream && image->stream->lacks[0] && !facts.killed)
+		snprintf(image->text, sizeof(image->text), "%s", image->stream->lacks);
+	else if (judge->lacking && !facts.killed)
 		layout_explain(&judge->layout, image->size, image->text, sizeof(image->text));
 	image->say_incomplete = true;
 	image->began = false;

@@ -29,6 +29,8 @@ int image_new(enum cm4_image_mode mode, const char *disk, const char *label,
 	snprintf(image->label, sizeof(image->label), "%s", label);
 	TAILQ_INIT(&image->parked);
 	TAILQ_INIT(&image->failed);
+	TAILQ_INIT(&image->retired);
+	TAILQ_INIT(&image->stream_parked);
 	pthread_mutex_init(&image->lock, NULL);
 	cond_init(&image->wake);
 	*ret_image = image;
@@ -60,6 +62,8 @@ void cm4_image_unref(struct cm4_image *image)
 		if (--image->refs > 0)
 			return;
 	}
+	stream_join(image);
+	tally_fini(image);
 	image->owner.released(image->owner.data);
 	let_memory_go(image);
 	rangemap_clear(&image->data);
@@ -149,6 +153,7 @@ void image_fail(struct cm4_image *image, int error, bool say, const char *format
 	TAILQ_CONCAT(&image->failed, &image->parked, link);
 	image->state = DISK_CLOSING;
 	image_wake(image);
+	stream_wake(image);
 }
 
 /* What is held back is nowhere else. */
@@ -221,6 +226,7 @@ void image_refuse(struct cm4_image *image, int error, const char *text)
 		give_up(image, error, &list);
 		if (image->mode == CM4_IMAGE_FLASH && image->writable)
 			image->error = error;
+		stream_wake(image);
 	}
 	cm4_log(LOG_DEBUG, "%s: no disk for an image: %s", image->disk, text);
 	io_list_complete(&list);
@@ -264,6 +270,7 @@ void image_abort(struct cm4_image *image, int error, const char *text)
 		if (image->state == DISK_IDLE)
 			let_memory_go(image);
 		image_settle(image);
+		stream_wake(image);
 	}
 	if (say)
 		image->owner.event(image->owner.data, image, IMAGE_FAILED, error, text);
@@ -306,6 +313,7 @@ void image_supersede(struct cm4_image *image)
 		let_memory_go(image);
 	end_verification(image);
 	image_wake(image);
+	stream_wake(image);
 }
 
 void image_overwrite(struct cm4_image *image)
@@ -339,6 +347,13 @@ bool image_is_writing(struct cm4_image *image)
 	       (image->writable || image_has_changers(image));
 }
 
+int image_set_bmap(struct cm4_image *image, struct bmap *bmap)
+{
+	LOCKED(&image->lock);
+
+	return tally_set_bmap(image, bmap);
+}
+
 void image_set_size(struct cm4_image *image, uint64_t bytes)
 {
 	LOCKED(&image->lock);
@@ -354,16 +369,22 @@ void cm4_image_open(struct cm4_image *image, bool writable)
 	image->opens_writable += writable;
 }
 
-void cm4_image_close(struct cm4_image *image, bool writable)
+void image_close_locked(struct cm4_image *image, bool writable)
 {
-	LOCKED(&image->lock);
-
 	image->opens--;
 	image->opens_writable -= writable;
 	if (image->opens > 0)
 		return;
+	stream_wake(image);
 	if (image->state == DISK_OPEN)
 		image_wake(image);
 	else
 		image_settle(image);
+}
+
+void cm4_image_close(struct cm4_image *image, bool writable)
+{
+	LOCKED(&image->lock);
+
+	image_close_locked(image, writable);
 }

@@ -7,7 +7,9 @@
 #include <cm4fs/module.h>
 
 struct block;
+struct bmap;
 struct console;
+struct sums_wanted;
 
 /*
  * The core's side of an image: what its owner, the module, does with it. An image knows bytes,
@@ -51,6 +53,8 @@ struct image_owner {
 	void (*wanted)(void *data, struct cm4_image *image, bool writable);
 	void (*event)(void *data, struct cm4_image *image, enum image_event event, int error,
 		const char *text);
+	/* What the lists beside it say of an image called @label. May be NULL. */
+	void (*sums)(void *data, const char *label, struct sums_wanted *ret_wanted);
 	/*
 	 * For its proof, while the image's thread runs; on a thread of the proof's, and may block.
 	 * What they give is closed before IMAGE_CLOSED. See prover_source in proof/prover.h.
@@ -121,6 +125,12 @@ enum cm4_image_mode image_mode(const struct cm4_image *image);
 bool image_is_writing(struct cm4_image *image);
 
 void image_status(struct cm4_image *image, struct cm4_image_status *ret_status);
+
+/*
+ * FLASH: a bmap that goes with it, or none any more. What is written from now on is written as it says. Takes a
+ * reference. 0, -ENOMEM, or -EINVAL: its digest is not known here.
+ */
+int image_set_bmap(struct cm4_image *image, struct bmap *bmap);
 
 /* RAW: the disk's size, before any open. */
 void image_set_size(struct cm4_image *image, uint64_t bytes);

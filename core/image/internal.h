@@ -8,6 +8,8 @@
 #include "image/judge.h"
 #include "image/prove.h"
 #include "image/rangemap.h"
+#include "image/stream.h"
+#include "image/tally.h"
 #include "seam/block.h"
 #include "util/bytes.h"
 
@@ -20,15 +22,15 @@
  *	content.c  the size, the range maps, and the bytes that go into chunks
  *	thread.c   the image's thread: decides what is done next, opens and closes
  *	judge.c    holds the chunks back until it is known for a disk image; does it end where it says?
+ *	tally.c    sums of what passes, and a bmap, which says what is written
  *	writer.c   chunks to the disk, zeros into holes, the sync
  *	prove.c    has proved what was written; the ledger of it
  *	head.c     the first MiB, which is written last
  *	finish.c   what a close() does, and the last one
  *	reader.c   the disk to readers, a window ahead
  *	whole.c    is it whole, as far as its writers' manners tell? (pure)
- *
- * One place is empty so far. A decoder turns the writer's stream into the image's bytes: it
- * stands in request.c before content_write, and what it makes goes through there.
+ *	stream.c   a compressed file: put in order (input.c), decoded on a thread of its own (unpack.c), which is then
+ *	           the image's only writer
  *
  * Locking: one lock per image. It is never held across the disk, a completion or the owner.
  * Functions that are called with it held say so; those that give it up in between, too. While it is
@@ -55,6 +57,7 @@ enum io_place {
 	IO_PARKED,
 	IO_RUNNING, /* the image's thread works on it, the lock free */
 	IO_FAILED,  /* waits for the failure to be said */
+	IO_STREAM,  /* waits for the decoder */
 };
 
 /* Bytes read from the disk, aligned; in the reader's hands while it fills them. */
@@ -102,6 +105,11 @@ struct cm4_image {
 	struct cm4_io_list parked, failed;
 	struct cm4_io *running;
 
+	/* Where the file is compressed; NULL: it is the image itself, or not known yet. */
+	struct stream *stream;
+	struct stream_list retired;
+	struct cm4_io_list stream_parked;
+
 	/*
 	 * The content. data: on the disk or in a chunk. known: data, and what was said to be zeros.
 	 */
@@ -116,6 +124,8 @@ struct cm4_image {
 	bool size_is_given;    /* it was closed between the size and the first data */
 	bool synced_by_writer; /* ... after the last write */
 	bool killed;	       /* the last word of its writer was its death */
+
+	struct tally tally;
 
 	/* The flash. */
 	struct judge judge;
@@ -151,6 +161,7 @@ void image_want_locked(struct cm4_image *image);
 void image_ask(struct cm4_image *image);    /* lock not held */
 void image_forget(struct cm4_image *image); /* the content, as if nothing had been written */
 bool image_keeps_chunks(const struct cm4_image *image); /* while its disk is closed */
+void image_close_locked(struct cm4_image *image, bool writable);
 void image_clock_start(struct cm4_image *image);
 void image_clock_stop(struct cm4_image *image);
 
@@ -182,6 +193,12 @@ enum answer request_answer(struct cm4_image *image, struct cm4_io *io);
  * Lock held. Answers parked requests from the first on, as far as it goes; they are put on @done.
  */
 void request_advance(struct cm4_image *image, struct cm4_io_list *done);
+
+/* Lock not held. What a stream has decoded; -ESTALE if it was retired. */
+void request_submit_decoded(struct stream *stream);
+
+/* Lock held. As if it had never come, but for what was taken of it; false: it is answered already. */
+bool request_withdraw(struct cm4_image *image, struct cm4_io *io);
 
 /* content.c. Lock held; disk open for writing and the flash announced, where it says disk. */
 enum answer content_write(struct cm4_image *image, struct cm4_io *io);	  /* disk */

@@ -90,7 +90,7 @@ static int read_blocks(struct cm4_image *image, unsigned char *bytes, uint64_t s
 	return 0;
 }
 
-static int read_anywhere(void *data, void *buffer, size_t size, uint64_t offset)
+int judge_read(void *data, void *buffer, size_t size, uint64_t offset)
 {
 	struct cm4_image *image = data;
 	uint64_t start = FIRST_BLOCK(offset) * RANGEMAP_BLOCK;
@@ -194,7 +194,7 @@ int judge_whole(struct cm4_image *image)
 
 	if (image->policy.raw)
 		return 0;
-	r = probe(image, read_anywhere, &layout);
+	r = probe(image, judge_read, &layout);
 	if (r < 0)
 		return r;
 	image->judge.layout = layout;

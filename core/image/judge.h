@@ -51,6 +51,12 @@ int judge_let_pass(struct cm4_image *image);
  */
 int judge_whole(struct cm4_image *image);
 
+/*
+ * Lock not held. Bytes of the image as it is, wherever they are; what nobody wrote is zeros. @data: the image. 0;
+ * -ENODATA: not within it; or the disk's error.
+ */
+int judge_read(void *data, void *buffer, size_t size, uint64_t offset);
+
 /* Fails the image: it is no disk image, as its last look or close found. */
 void judge_refuse(struct cm4_image *image);
 

@@ -159,8 +159,9 @@ int prove_can_again(const struct cm4_image *image)
 {
 	if (image->prove.overwritten || image->superseded)
 		return -ESTALE;
-	return ledger_covers(&image->prove.ledger, image_end(image)) < image_end(image) ? -ENODATA
-											: 0;
+	return ledger_covers(&image->prove.ledger, image_end(image)) < tally_bytes_written(image)
+		       ? -ENODATA
+		       : 0;
 }
 
 /* Lock held. As if nothing had been proved so far. */

@@ -13,7 +13,7 @@
 
 bool io_changes(const struct cm4_io *io)
 {
-	return io->kind != CM4_IO_READ && io->kind != CM4_IO_VERIFY;
+	return io->kind != CM4_IO_READ && io->kind != CM4_IO_VERIFY && io->kind != CM4_IO_SUM;
 }
 
 bool image_has_changers(const struct cm4_image *image)
@@ -132,13 +132,20 @@ static enum answer answer_sync(struct cm4_image *image, struct cm4_io *io)
 	return ready(io, 0);
 }
 
+static bool is_decoded(const struct cm4_image *image, const struct cm4_io *io)
+{
+	return image->stream && io == &image->stream->io;
+}
+
 static enum answer answer_flash(struct cm4_image *image, struct cm4_io *io)
 {
 	switch (io->kind) {
 	case CM4_IO_READ:
 		return answer_read(image, io);
 	case CM4_IO_WRITE:
-		return io->length ? change_by(image, io, content_write) : ready(io, 0);
+		/* A decoder asks for the disk before it has a byte for it. */
+		return io->length || is_decoded(image, io) ? change_by(image, io, content_write)
+							   : ready(io, 0);
 	case CM4_IO_TRUNCATE:
 		return answer_truncate(image, io);
 	case CM4_IO_ZERO:
@@ -157,6 +164,9 @@ static enum answer answer_flash(struct cm4_image *image, struct cm4_io *io)
 		return answer_flush(image, io);
 	case CM4_IO_VERIFY:
 		return image->whole ? ANSWER_LATER : ready(io, -EBADMSG);
+	case CM4_IO_SUM:
+		/* One that is not whole is compared at its close. */
+		return image->whole ? ANSWER_LATER : ready(io, 0);
 	}
 	return ready(io, -EINVAL);
 }
@@ -190,6 +200,7 @@ static enum answer answer_raw(struct cm4_image *image, struct cm4_io *io)
 	case CM4_IO_FLUSH:
 		return image->change == image->synced ? ready(io, 0) : ANSWER_LATER;
 	case CM4_IO_VERIFY:
+	case CM4_IO_SUM:
 		break;
 	}
 	return ready(io, -EINVAL);
@@ -245,55 +256,89 @@ static void park(struct cm4_image *image, struct cm4_io *io, bool *ret_ask)
 	image_wake(image);
 }
 
-void cm4_image_submit(struct cm4_image *image, struct cm4_io *io)
+/* Lock held. False: it is parked, or failed. */
+static bool take(struct cm4_image *image, struct cm4_io *io, bool *ret_ask)
 {
 	enum answer answer = ANSWER_LATER;
-	bool ask = false;
+
+	if (io->kind == CM4_IO_FLUSH && io->writer_killed && image->mode == CM4_IMAGE_FLASH)
+		answer = answer_killed(image, io);
+	else if (TAILQ_EMPTY(&image->parked))
+		answer = request_answer(image, io);
+
+	if (answer == ANSWER_LATER) {
+		park(image, io, ret_ask);
+	} else if (answer == ANSWER_FAILED) {
+		io->place = IO_FAILED;
+		io->result = image->error;
+		TAILQ_INSERT_TAIL(&image->failed, io, link);
+	}
+	return answer == ANSWER_READY;
+}
+
+static void submit(struct cm4_image *image, struct cm4_io *io, const struct stream *from)
+{
+	bool is_ready, ask = false;
 
 	io->done = 0;
+	io->result = 0;
 	io->place = IO_ANSWERED;
 	{
 		LOCKED(&image->lock);
-		if (io->kind == CM4_IO_FLUSH && io->writer_killed && image->mode == CM4_IMAGE_FLASH)
-			answer = answer_killed(image, io);
-		else if (TAILQ_EMPTY(&image->parked))
-			answer = request_answer(image, io);
-
-		if (answer == ANSWER_LATER) {
-			park(image, io, &ask);
-		} else if (answer == ANSWER_FAILED) {
-			io->place = IO_FAILED;
-			io->result = image->error;
-			TAILQ_INSERT_TAIL(&image->failed, io, link);
-		}
+		if (from && from->stop)
+			is_ready = ready(io, -ESTALE) == ANSWER_READY;
+		else if (!from && stream_claims(image, io))
+			is_ready = stream_take(image, io);
+		else
+			is_ready = take(image, io, &ask);
 	}
-	if (answer == ANSWER_READY)
+	if (is_ready)
 		complete(io);
 	if (ask)
 		image_ask(image);
+}
+
+void cm4_image_submit(struct cm4_image *image, struct cm4_io *io)
+{
+	submit(image, io, NULL);
+}
+
+void request_submit_decoded(struct stream *stream)
+{
+	submit(stream->image, &stream->io, stream);
+}
+
+bool request_withdraw(struct cm4_image *image, struct cm4_io *io)
+{
+	switch ((enum io_place)io->place) {
+	case IO_ANSWERED:
+		return false;
+	case IO_PARKED:
+		TAILQ_REMOVE(&image->parked, io, link);
+		break;
+	case IO_FAILED:
+		TAILQ_REMOVE(&image->failed, io, link);
+		break;
+	case IO_RUNNING:
+		image->running = NULL;
+		break;
+	case IO_STREAM:
+		stream_withdraw(image, io);
+		break;
+	}
+	io->place = IO_ANSWERED;
+	/* What stood behind it may be answered now. */
+	image_wake(image);
+	return true;
 }
 
 void cm4_image_interrupt(struct cm4_image *image, struct cm4_io *io)
 {
 	{
 		LOCKED(&image->lock);
-		switch ((enum io_place)io->place) {
-		case IO_ANSWERED:
+		if (!request_withdraw(image, io))
 			return;
-		case IO_PARKED:
-			TAILQ_REMOVE(&image->parked, io, link);
-			break;
-		case IO_FAILED:
-			TAILQ_REMOVE(&image->failed, io, link);
-			break;
-		case IO_RUNNING:
-			image->running = NULL;
-			break;
-		}
-		io->place = IO_ANSWERED;
 		io->result = io->done && io->kind != CM4_IO_ZERO ? (ssize_t)io->done : -EINTR;
-		/* What stood behind it may be answered now. */
-		image_wake(image);
 	}
 	complete(io);
 }

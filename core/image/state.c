@@ -28,6 +28,8 @@ void image_clock_stop(struct cm4_image *image)
 
 void image_forget(struct cm4_image *image)
 {
+	stream_retire(image);
+	tally_forget(image);
 	content_clear(image);
 	judge_forget(image);
 	prove_forget(image);
@@ -45,14 +47,16 @@ void image_forget(struct cm4_image *image)
 
 void cm4_image_restart(struct cm4_image *image)
 {
-	LOCKED(&image->lock);
-
 	if (image->mode == CM4_IMAGE_RAW)
 		return;
-	image_forget(image);
-	image->touched = false;
-	image->error = 0;
-	image->superseded = false;
+	{
+		LOCKED(&image->lock);
+		image_forget(image);
+		image->touched = false;
+		image->error = 0;
+		image->superseded = false;
+	}
+	stream_reap(image);
 }
 
 bool cm4_image_is_being_written(struct cm4_image *image)
@@ -61,7 +65,8 @@ bool cm4_image_is_being_written(struct cm4_image *image)
 
 	/* The first byte may still wait for the module's boot. */
 	return image->mode == CM4_IMAGE_FLASH && (image->began || image_has_changers(image)) &&
-	       image->opens_writable > 0 && !image->killed && !image->error;
+	       image->opens_writable > 0 && !image->killed && !image->error &&
+	       !(image->stream && image->stream->killed);
 }
 
 int cm4_image_rename(struct cm4_image *image, const char *label)
@@ -81,7 +86,7 @@ void cm4_image_getattr(struct cm4_image *image, struct cm4_image_attr *ret_attr)
 	LOCKED(&image->lock);
 
 	*ret_attr = (struct cm4_image_attr){
-		.size = image->size,
+		.size = image->stream ? image->stream->size : image->size,
 		.blocks = flash ? rangemap_total(&image->data) * (RANGEMAP_BLOCK / 512)
 				: image->size / 512,
 		.superseded = image->superseded,
@@ -115,6 +120,7 @@ void image_status(struct cm4_image *image, struct cm4_image_status *ret_status)
 	LOCKED(&image->lock);
 
 	*ret_status = (struct cm4_image_status){
+		.format = image->stream ? decode_format_to_string(image->stream->format) : "raw",
 		.bytes_in = image->bytes_in,
 		.bytes_total = bytes_total(image),
 		.bytes_written = image->bytes_written,
@@ -124,5 +130,8 @@ void image_status(struct cm4_image *image, struct cm4_image_status *ret_status)
 		.ended = image->ended,
 	};
 	memcpy(ret_status->name, image->label, sizeof(image->label));
+	ret_status->has_sha256_raw = image->whole && tally_hash(image, ret_status->sha256_raw);
+	ret_status->has_sha256_dropped =
+		image->whole && tally_hash_of_dropped(image, ret_status->sha256_dropped);
 	prove_status(image, ret_status);
 }

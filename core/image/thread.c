@@ -89,6 +89,8 @@ static ssize_t run(struct cm4_image *image, struct cm4_io *io)
 		return flash ? finish_flash(image) : writer_sync(image);
 	case CM4_IO_VERIFY:
 		return finish_verify(image);
+	case CM4_IO_SUM:
+		return tally_check_sums(image);
 	case CM4_IO_WRITE:
 	case CM4_IO_TRUNCATE:
 	case CM4_IO_ZERO:
@@ -101,7 +103,7 @@ static ssize_t run(struct cm4_image *image, struct cm4_io *io)
 static bool is_run(const struct cm4_io *io)
 {
 	return io->kind == CM4_IO_READ || io->kind == CM4_IO_SYNC || io->kind == CM4_IO_FLUSH ||
-	       io->kind == CM4_IO_VERIFY;
+	       io->kind == CM4_IO_VERIFY || io->kind == CM4_IO_SUM;
 }
 
 /*
@@ -243,6 +245,7 @@ static void end(struct cm4_image *image)
 	if (image->say_failed)
 		image_tell(image, IMAGE_FAILED, image->said_error, text);
 	image->say_failed = false;
+	stream_wake(image);
 	{
 		struct cm4_io *io;
 

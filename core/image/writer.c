@@ -206,10 +206,13 @@ int writer_fill_holes(struct cm4_image *image)
 
 	while (image->state == DISK_OPEN && end < END_BLOCK(image->size) &&
 		rangemap_next_run(&image->data, end, END_BLOCK(image->size), false, &first, &end)) {
-		uint64_t offset = first * RANGEMAP_BLOCK, stop;
+		uint64_t offset, stop;
 		struct iovec iov[WRITER_ZEROS_IOV];
 		int n, r;
 
+		if (!tally_next_written(image, &first, &end))
+			continue;
+		offset = first * RANGEMAP_BLOCK;
 		if (end - first > most)
 			end = first + most;
 		stop = end * RANGEMAP_BLOCK < block->bytes ? end * RANGEMAP_BLOCK : block->bytes;

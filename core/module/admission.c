@@ -141,10 +141,12 @@ static void admit(struct cm4_module *module, struct cm4_image *image, bool writa
 		stall_reset(&module->stall);
 		block = stall_watch(block, &module->stall);
 	}
-	if (writable && image_mode(image) == CM4_IMAGE_FLASH)
+	if (writable && image_mode(image) == CM4_IMAGE_FLASH) {
 		images_make_current(module, image);
-	else if (writable)
+		sidecars_apply(module, image);
+	} else if (writable) {
 		images_overwrite(module, image);
+	}
 	r = image_admit(image, block, writable);
 	if (r >= 0)
 		return;
@@ -360,6 +362,11 @@ static void on_event(
 	}
 }
 
+static void on_sums(void *data, const char *label, struct sums_wanted *ret_wanted)
+{
+	sidecars_wanted(data, label, ret_wanted);
+}
+
 static int on_open_console(void *data, struct console **ret_console)
 {
 	struct cm4_module *module = data;
@@ -387,6 +394,7 @@ static int new_image(struct cm4_module *module, enum cm4_image_mode mode, const 
 	struct image_owner owner = {
 		.wanted = on_wanted,
 		.event = on_event,
+		.sums = on_sums,
 		.open_console = on_open_console,
 		.open_block = on_open_block,
 		.released = on_released,

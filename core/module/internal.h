@@ -23,6 +23,7 @@
  *	admission.c  who gets the disk: images wanting, holding and leaving it
  *	news.c       what is told of it to the fleet's listener, in order
  *	images.c     which image was dropped last, and which are on the disks
+ *	sidecars.c   what bmaps and lists of sums say of images
  *	control.c    the verbs of the control file
  *	circumstances.c  what is seen around a module, and explains its failures
  *	witness.c    the fleet's: follows the kernel's log
@@ -98,6 +99,7 @@ struct cm4_module {
 	size_t n_disks;
 
 	struct cm4_image *image; /* the one last dropped, with a reference */
+	TAILQ_HEAD(, sidecar) sidecars;
 	TAILQ_HEAD(, claim) claims;
 	struct waiter_list boot_waiters, cancel_waiters, clear_waiters, eject_waiters;
 	struct news_list news;
@@ -178,6 +180,12 @@ void images_put_on_disk(struct cm4_module *module, struct cm4_image *image);
 void images_overwrite(struct cm4_module *module, const struct cm4_image *raw);
 /* One of them, with the module's reference, which is the caller's now. NULL: there is none any more. */
 struct cm4_image *images_take(struct cm4_module *module);
+
+/* sidecars.c. Lock not held. apply: of an image that begins, or goes on; 0 or -errno, and then it has no bmap. */
+struct sums_wanted;
+int sidecars_apply(struct cm4_module *module, struct cm4_image *image);
+void sidecars_wanted(struct cm4_module *module, const char *label, struct sums_wanted *ret_wanted);
+void sidecars_clear(struct cm4_module *module);
 
 /*
  * circumstances.c. What boot files there are for each chip, in the order of the table of chips: a payload never

@@ -20,6 +20,7 @@ struct cm4_module *cm4_module_ref(struct cm4_module *module)
 static void module_free(struct cm4_module *module)
 {
 	news_forget(module);
+	sidecars_clear(module);
 	journal_free(module->journal);
 	pthread_cond_destroy(&module->wake);
 	pthread_mutex_destroy(&module->lock);
@@ -354,6 +355,7 @@ int module_new(
 	pthread_mutex_init(&module->lock, NULL);
 	cond_init(&module->wake);
 	TAILQ_INIT(&module->claims);
+	TAILQ_INIT(&module->sidecars);
 	TAILQ_INIT(&module->boot_waiters);
 	TAILQ_INIT(&module->cancel_waiters);
 	TAILQ_INIT(&module->clear_waiters);

@@ -85,19 +85,26 @@ int bmap_parse(const void *text, size_t size, struct bmap **ret_bmap, char *why,
 	reader.bmap = calloc(1, sizeof(*reader.bmap));
 	if (!reader.bmap)
 		return -ENOMEM;
+	atomic_init(&reader.bmap->refs, 1);
 	r = read_all(&reader, text, size);
 	digest_free(reader.digest);
 	if (r < 0) {
-		bmap_free(reader.bmap);
+		bmap_unref(reader.bmap);
 		return r;
 	}
 	*ret_bmap = reader.bmap;
 	return 0;
 }
 
-void bmap_free(struct bmap *bmap)
+struct bmap *bmap_ref(struct bmap *bmap)
 {
-	if (!bmap)
+	atomic_fetch_add(&bmap->refs, 1);
+	return bmap;
+}
+
+void bmap_unref(struct bmap *bmap)
+{
+	if (!bmap || atomic_fetch_sub(&bmap->refs, 1) > 1)
 		return;
 	free(bmap->ranges);
 	free(bmap);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +32,7 @@ struct bmap_range {
 };
 
 struct bmap {
+	atomic_uint refs;
 	uint64_t image_size;
 	uint32_t block_size; /* a power of two */
 	uint64_t n_blocks, n_mapped;
@@ -48,7 +50,10 @@ struct bmap {
  *   ENOMEM
  */
 int bmap_parse(const void *text, size_t size, struct bmap **ret_bmap, char *why, size_t why_size);
-void bmap_free(struct bmap *bmap); /* NULL is accepted */
+
+/* What was parsed has one reference. Any thread; but for them nothing in it ever changes. */
+struct bmap *bmap_ref(struct bmap *bmap);
+void bmap_unref(struct bmap *bmap); /* NULL is accepted */
 
 /* The range that holds @block, or else the first one behind it; NULL: none. */
 const struct bmap_range *bmap_find(const struct bmap *bmap, uint64_t block);

@@ -28,6 +28,7 @@ enum cm4_io_kind {
 			waits for a FLUSH: the start, and all of what is not known for a disk image yet */
 	CM4_IO_FLUSH,  /* one close(): as SYNC, and the image is whole, or this says why not */
 	CM4_IO_VERIFY, /* a whole image: the disk holds it still, or this says that it does not */
+	CM4_IO_SUM, /* a whole image: it is what the lists of sums beside it say, or this says that it is not */
 };
 
 struct cm4_io {

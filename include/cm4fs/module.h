@@ -85,13 +85,18 @@ int cm4_verify_from_string(const char *word, enum cm4_verify *ret_verify);
 
 struct cm4_image_status {
 	char name[CM4_LABEL_MAX];
-	uint64_t bytes_in;	   /* taken from the writer */
+	const char *
+		format; /* of what was dropped: "raw", "xz", "gz", "zst", "bz2", "lz4", "zip"; static */
+	uint64_t bytes_in; /* of the raw image, taken from the writer or decoded from what came */
 	uint64_t bytes_total;	   /* 0: not known */
 	uint64_t bytes_written;	   /* given to the disk, zeros included */
 	uint64_t bytes_proved;	   /* of those; what is written again counts again in both */
 	uint64_t bytes_per_second; /* of bytes_written, over the flash so far */
 	enum cm4_verify verify;	   /* how it is proved, or is going to be */
 	char verify_reason[160];   /* why by readback although medium was asked for; else "" */
+	bool has_sha256_dropped,
+		has_sha256_raw; /* of the file as it came, and of the raw image; once whole */
+	unsigned char sha256_dropped[32], sha256_raw[32];
 	bool whole;
 	struct timespec started, ended; /* CLOCK_REALTIME; ended is 0 while it goes on */
 };
@@ -146,6 +151,24 @@ int cm4_module_drop(struct cm4_module *module, const char *disk, const char *lab
 
 /* The raw disk; all who have it open share one. 0 or -errno: ENXIO (no such disk now), ENODEV, ENOMEM. */
 int cm4_module_raw(struct cm4_module *module, const char *disk, struct cm4_image **ret_image);
+
+/*
+ * A file that says something about an image: a bmap, or a list of SHA-256 sums. @name is its own, without what a
+ * copying program makes of it for the time being; one of that name before is replaced. @text is copied. @done is
+ * called once, from any thread, perhaps before this returns: 0; -EINVAL: it cannot be understood, and the module's log
+ * says why; -EBADMSG: it is not what its own checksum is of, or the image on the disk is not what it says; -EFBIG;
+ * -ENOMEM; -ENAMETOOLONG; or what reading the disk came to.
+ */
+void cm4_module_sidecar(struct cm4_module *module, const char *name, const void *text, size_t size,
+	void (*done)(void *data, int result), void *data);
+/*
+ * Compares an image of the module's that may have another label now with the lists of sums, if they speak of it and it
+ * is whole; @done as above.
+ */
+void cm4_module_compare(struct cm4_module *module, struct cm4_image *image,
+	void (*done)(void *data, int result), void *data);
+void cm4_module_forget_sidecar(struct cm4_module *module, const char *name); /* of any name */
+bool cm4_is_sidecar(const char *name);					     /* pure */
 
 /*
  * A verb of the control file. @done is called once, from any thread, perhaps before this returns, with

@@ -53,6 +53,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		CHECK(*c >= ' ' && *c <= '~');
 	if (bmap)
 		check_bmap(bmap);
-	bmap_free(bmap);
+	bmap_unref(bmap);
 	return 0;
 }

@@ -27,12 +27,12 @@ ROOMS = {
     "diagnosis": {"seam", "util"},
     "doctor": {"boot", "diagnosis", "payload", "seam", "util"},  # of boot: the table of chips
     "layout": {"util"},
-    "image": {"layout", "proof", "seam", "util"},
+    "image": {"decode", "layout", "proof", "seam", "sidecar", "util"},
     "linux": {"seam", "util"},
     "proof": {"seam", "util"},
     "sidecar": {"util"},
     "sim": {"boot", "payload", "seam", "util"},  # of boot: the table of chips, the sizes on the wire
-    "module": {"boot", "diagnosis", "image", "payload", "seam", "util"},
+    "module": {"boot", "diagnosis", "image", "payload", "seam", "sidecar", "util"},
 }
 
 # Libraries that are not libc, and who may know of them.

@@ -67,11 +67,13 @@ static void fixed_names_are_ours_before_they_are_there(void **state)
 static void what_goes_with_an_image_is_not_flashed(void **state)
 {
 	static const char *const names[] = {"image.bmap", "image.img.sha256", "SHA256SUMS",
-		"image.img.aria2", ".image.bmap.aB3xYz", "image.bmap.part"};
+		".image.bmap.aB3xYz", "image.bmap.part", "image.img.sha256sum"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		assert_int_equal(fs_name_judge(names[i], NULL), FS_NAME_SIDECAR);
-	assert_int_equal(fs_name_error(FS_NAME_SIDECAR), -EOPNOTSUPP);
+	assert_int_equal(fs_name_error(FS_NAME_SIDECAR), 0);
+	assert_int_equal(fs_name_judge("image.img.aria2", NULL), FS_NAME_COMPANION);
+	assert_int_equal(fs_name_error(FS_NAME_COMPANION), -EOPNOTSUPP);
 }
 
 static void a_boot_file_is_not_flashed(void **state)

@@ -23,7 +23,8 @@ static struct cm4_status hostile(void)
 		.n_metadata = 1,
 		.n_disks = 1,
 		.has_image = true,
-		.image = {.name = "bild \xc3\xa4\nSerial: forged \xed\xa0\x80.img"},
+		.image = {.format = "raw",
+			.name = "bild \xc3\xa4\nSerial: forged \xed\xa0\x80.img"},
 		.failure = {.error = EIO, .blame = CM4_BLAME_MEDIA, .text = "bad\nadvice: forged"},
 	};
 

@@ -47,6 +47,7 @@ static void become(struct story *story, enum cm4_state state)
 {
 	story->news.status.state = state;
 	story->news.status.has_image = state >= CM4_STATE_FLASHING;
+	story->news.status.image.format = "raw";
 	tell(story, CM4_CHANGE_STATE);
 }
 

@@ -65,10 +65,10 @@ static void one_changed_character_changes_nothing_unnoticed(void **state)
 			/* A digit of its own checksum may be a capital. */
 			if (parse_bmap(text.bytes, text.size, &bmap, why) == 0)
 				assert_true(is_same(bmap, original));
-			bmap_free(bmap);
+			bmap_unref(bmap);
 			text.bytes[at] ^= flip;
 		}
-		bmap_free(original);
+		bmap_unref(original);
 	}
 }
 

@@ -71,7 +71,7 @@ static void a_bmap_of_bmaptool_is_understood(void **state)
 
 	assert_map(bmap);
 	assert_sums(bmap, "SHA256", 32);
-	bmap_free(bmap);
+	bmap_unref(bmap);
 }
 
 static void a_bmap_may_have_no_sums_of_its_ranges(void **state)
@@ -81,7 +81,7 @@ static void a_bmap_may_have_no_sums_of_its_ranges(void **state)
 	assert_map(bmap);
 	assert_no_sums(bmap);
 	assert_string_equal(bmap->digest, "SHA256");
-	bmap_free(bmap);
+	bmap_unref(bmap);
 }
 
 static void older_versions_are_understood(void **state)
@@ -90,19 +90,19 @@ static void older_versions_are_understood(void **state)
 
 	assert_map(bmap);
 	assert_sums(bmap, "SHA256", 32);
-	bmap_free(bmap);
+	bmap_unref(bmap);
 
 	bmap = sample("1.3");
 	assert_map(bmap);
 	assert_sums(bmap, "SHA1", 20);
-	bmap_free(bmap);
+	bmap_unref(bmap);
 
 	bmap = sample("1.2");
 	assert_map(bmap);
 	assert_no_sums(bmap);
 	assert_null(bmap->digest);
 	assert_int_equal(bmap->sum_size, 0);
-	bmap_free(bmap);
+	bmap_unref(bmap);
 }
 
 static void checksums_are_of_the_type_that_it_names(void **state)
@@ -133,7 +133,7 @@ static void checksums_are_of_the_type_that_it_names(void **state)
 		assert_int_equal(parse_bmap(text.bytes, text.size, &bmap, why), 0);
 		assert_string_equal(bmap->digest, types[i].evp);
 		assert_int_equal(bmap->sum_size, types[i].size);
-		bmap_free(bmap);
+		bmap_unref(bmap);
 	}
 }
 
@@ -159,11 +159,11 @@ static void what_a_later_version_adds_is_passed_over(void **state)
 
 	assert_map(bmap);
 	assert_sums(bmap, "SHA256", 32);
-	bmap_free(bmap);
+	bmap_unref(bmap);
 
 	bmap = changed("2.0", "<bmap version=\"2.0\">", "<bmap version=\"2.1\" new=\"\">");
 	assert_map(bmap);
-	bmap_free(bmap);
+	bmap_unref(bmap);
 }
 
 static void an_image_may_be_all_holes_or_have_none(void **state)
@@ -180,13 +180,13 @@ static void an_image_may_be_all_holes_or_have_none(void **state)
 	assert_int_equal(parse_bmap(text.bytes, text.size, &bmap, why), 0);
 	assert_int_equal(bmap->n_ranges, 0);
 	assert_null(bmap_find(bmap, 0));
-	bmap_free(bmap);
+	bmap_unref(bmap);
 
 	replace(&text, "<BlockMap>", "<BlockMap><Range>0-18</Range><Range>\n\t19 - 19\r\n</Range>");
 	replace(&text, "> 0 <", "> 20 <");
 	assert_int_equal(parse_bmap(text.bytes, text.size, &bmap, why), 0);
 	assert_int_equal(bmap->n_ranges, 2);
-	bmap_free(bmap);
+	bmap_unref(bmap);
 }
 
 static void blocks_may_be_small_and_large(void **state)
@@ -199,13 +199,13 @@ static void blocks_may_be_small_and_large(void **state)
 	replace(&text, "> 4096 <", "> 512 <");
 	replace(&text, "> 80920 <", "> 10240 <");
 	assert_int_equal(parse_bmap(text.bytes, text.size, &bmap, why), 0);
-	bmap_free(bmap);
+	bmap_unref(bmap);
 
 	replace(&text, "> 512 <", "> 1048576 <");
 	replace(&text, "> 10240 <", "> 19922945 <");
 	assert_int_equal(parse_bmap(text.bytes, text.size, &bmap, why), 0);
 	assert_int_equal(bmap->block_size, 1 << 20);
-	bmap_free(bmap);
+	bmap_unref(bmap);
 }
 
 static void the_range_of_a_block_is_found(void **state)
@@ -218,8 +218,8 @@ static void the_range_of_a_block_is_found(void **state)
 		assert_ptr_equal(bmap_find(bmap, block),
 			expected[block] < 0 ? NULL : &bmap->ranges[expected[block]]);
 	assert_null(bmap_find(bmap, UINT64_MAX));
-	bmap_free(bmap);
-	bmap_free(NULL);
+	bmap_unref(bmap);
+	bmap_unref(NULL);
 }
 
 static void many_ranges_are_found_fast(void **state)
@@ -243,7 +243,7 @@ static void many_ranges_are_found_fast(void **state)
 	for (uint64_t block = 0; block < 2 * N - 1; block++)
 		assert_int_equal(bmap_find(bmap, block)->first, (block + 1) / 2 * 2);
 	assert_null(bmap_find(bmap, 2 * N - 1));
-	bmap_free(bmap);
+	bmap_unref(bmap);
 	free(text);
 }
 
