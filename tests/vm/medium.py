@@ -44,6 +44,8 @@ class Medium:
             subprocess.run(["dmsetup", "resume", name, "--noudevsync"], check=True)
         else:
             self.maps.append(name)
+            # udev gives it its name, in its own time.
+            until(f"{name} has a name", lambda: os.path.exists(f"/dev/mapper/{name}"))
 
     def size(self):
         return self.sectors * 512
