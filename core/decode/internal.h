@@ -56,7 +56,7 @@ void decoder_give(struct decoder *decoder, uint64_t bytes);
 
 static inline const unsigned char *step_in(const struct decode_step *step)
 {
-	return step->in + step->in_used;
+	return step->in_used > 0 ? step->in + step->in_used : step->in; /* which may be NULL */
 }
 
 static inline size_t step_in_left(const struct decode_step *step)

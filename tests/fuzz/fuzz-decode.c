@@ -40,7 +40,8 @@ static bool feed(
 
 	do {
 		memset(out, MARK, sizeof(out));
-		step.in += step.in_used;
+		if (step.in_used > 0)
+			step.in += step.in_used;
 		step.in_size -= step.in_used;
 		step.out = out + ROOM - room;
 		step.out_size = room;

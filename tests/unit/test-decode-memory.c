@@ -9,14 +9,14 @@
 #include "decode-fixture.h"
 
 #define MIB	 (1ull << 20)
-#define CONTENT	 (3 * MIB)
+#define BLOCK	 (content.n / 10) /* of an xz */
 #define TOO_MUCH "it would take more than 256 MiB of memory to decompress it"
 
-static struct bytes content; /* of CONTENT bytes */
+static struct bytes content;
 
 static int make(void **state)
 {
-	content = make_content(CONTENT);
+	content = make_content(getenv("CM4FS_SHORT") ? 100000 : 600000);
 	return 0;
 }
 
@@ -47,7 +47,7 @@ static struct bytes pack_xz_64(struct bytes unused)
 
 static struct bytes pack_xz_threads(struct bytes plain)
 {
-	return pack_xz_blocks(plain, 128 << 10);
+	return pack_xz_blocks(plain, BLOCK);
 }
 
 /* With the window as its header says from now on. */
@@ -93,7 +93,7 @@ static const struct {
 	uint64_t least; /* that it takes, in the middle */
 } formats[] = {
 	{DECODE_XZ, pack_xz_64, 64 * MIB},
-	{DECODE_XZ, pack_xz_threads, MIB},
+	{DECODE_XZ, pack_xz_threads, 512 << 10},
 	{DECODE_GZ, pack_gz, 32 << 10},
 	{DECODE_ZST, pack_zst_128, 128 * MIB},
 	{DECODE_BZ2, pack_bz2_9, 3 * MIB},
@@ -133,7 +133,7 @@ static uint64_t allocated(void)
 /* Where the allocator can be asked: with sanitizers there is another. */
 static void no_more_is_allocated_than_was_taken(void **state)
 {
-	unsigned char *out = malloc(3 * CONTENT);
+	unsigned char *out = malloc(3 * content.n);
 
 	assert_non_null(out);
 	for (size_t i = 0; i < N_FORMATS; i++) {
@@ -141,7 +141,7 @@ static void no_more_is_allocated_than_was_taken(void **state)
 		struct decode_step step = {.in = packed.data,
 			.in_size = packed.n / 2,
 			.out = out,
-			.out_size = 3 * CONTENT};
+			.out_size = 3 * content.n};
 		uint64_t before = allocated(), after;
 		struct decoder *decoder;
 
@@ -238,12 +238,12 @@ static void what_others_have_is_waited_for(void **state)
 /* Blocks of any size, with threads and, where memory is short, without them. */
 static void threads_make_no_difference(void **state)
 {
-	static const size_t blocks[] = {64 << 10, 300000, 500000, 2 * CONTENT};
+	const size_t blocks[] = {content.n / 30, BLOCK, content.n / 2, 2 * content.n};
 
 	for (size_t i = 0; i < 4; i++) {
 		_cleanup_bytes_ struct bytes packed = pack_xz_blocks(content, blocks[i]);
 		_cleanup_outcome_ struct outcome with =
-			unpack(DECODE_XZ, packed, 128 << 10, 128 << 10, true);
+			unpack(DECODE_XZ, packed, BLOCK, BLOCK, true);
 		uint64_t others = BUDGET_SIZE - 8 * MIB;
 
 		assert_true(with.may_end);
@@ -257,10 +257,53 @@ static void threads_make_no_difference(void **state)
 	}
 }
 
+/* The second block has a dictionary that is larger than all that the threads were given. */
+static void threads_are_given_more_for_a_larger_dictionary(void **state)
+{
+	_cleanup_bytes_ struct bytes packed = pack_xz_blocks(content, BLOCK);
+	lzma_filter filters[LZMA_FILTERS_MAX + 1];
+	lzma_block block = {.version = 1, .check = LZMA_CHECK_SHA256, .filters = filters};
+	unsigned char *header = packed.data + 12, *at;
+
+	block.header_size = lzma_block_header_size_decode(*header);
+	assert_int_equal(lzma_block_header_decode(&block, NULL, header), LZMA_OK);
+	lzma_filters_free(filters, NULL);
+	header += lzma_block_total_size(&block);
+	block.header_size = lzma_block_header_size_decode(*header);
+	at = memmem(header + 2, block.header_size, "\x21\x01", 2);
+	assert_non_null(at);
+	at[2] = 28;
+	at = header + block.header_size - 4;
+	put_le(&at, lzma_crc32(header, block.header_size - 4, 0), 4);
+
+	assert_unpacks(DECODE_XZ, packed, content);
+	assert_true(budget_take(BUDGET_SIZE - 32 * MIB));
+	_cleanup_outcome_ struct outcome outcome = {.error = 0};
+	struct decoder *decoder;
+	assert_int_equal(decoder_new(DECODE_XZ, &decoder), 0);
+	struct decode_step step = {.in = packed.data, .in_size = packed.n};
+	outcome.out = bytes_new(content.n + 1);
+	step.out = outcome.out.data;
+	step.out_size = outcome.out.n;
+	assert_int_equal(decoder_run(decoder, &step), 0);
+	outcome.out.n = step.out_used;
+	assert_int_equal(step.out_used, BLOCK);
+	step.in += step.in_used;
+	step.in_size -= step.in_used;
+	assert_true(step.in_size > 0);
+	assert_int_equal(decoder_run(decoder, &step), -EAGAIN);
+	assert_int_equal(step.in_used, 0);
+	budget_give(BUDGET_SIZE - 32 * MIB);
+	feed(decoder, &outcome, step.in, step.in_size, content.n, false);
+	assert_true(outcome.may_end);
+	assert_memory_equal(outcome.out.data, content.data, content.n);
+	decoder_free(decoder);
+}
+
 /* All that is whole comes out without a word more. */
 static void whole_blocks_come_out_at_once(void **state)
 {
-	size_t block = 128 << 10, first;
+	size_t block = BLOCK, first;
 	_cleanup_bytes_ struct bytes packed = pack_xz_blocks(content, block);
 	_cleanup_outcome_ struct outcome outcome = {.error = 0};
 	struct decoder *decoder;
@@ -278,19 +321,19 @@ static void whole_blocks_come_out_at_once(void **state)
 /* A block in the middle is corrupt: what is before it comes out, nothing of it passes. */
 static void threads_find_what_is_corrupt(void **state)
 {
-	_cleanup_bytes_ struct bytes packed = pack_xz_blocks(content, 128 << 10);
+	_cleanup_bytes_ struct bytes packed = pack_xz_blocks(content, BLOCK);
 
 	for (unsigned round = 0; round < 30; round++) {
 		size_t at = packed.n / 4 + fixture_random() % (packed.n / 2);
 
 		packed.data[at] ^= 0x10;
 		_cleanup_outcome_ struct outcome outcome =
-			unpack(DECODE_XZ, packed, 50000, 1 << 20, round % 2);
+			unpack(DECODE_XZ, packed, BLOCK, 1 << 20, round % 2);
 		assert_int_equal(outcome.error, -EBADMSG);
 		assert_string_equal(outcome.text, "the xz stream is corrupt");
 		assert_true(outcome.out.n < content.n);
 		assert_memory_equal(outcome.out.data, content.data,
-			outcome.out.n > (128 << 10) ? outcome.out.n - (128 << 10) : 0);
+			outcome.out.n > BLOCK ? outcome.out.n - BLOCK : 0);
 		packed.data[at] ^= 0x10;
 	}
 }
@@ -306,7 +349,7 @@ static void zstd_says_how_much_it_is_unless_there_is_more(void **state)
 	assert_unpacks(DECODE_ZST, told, content);
 	assert_int_equal(decoder_new(DECODE_ZST, &decoder), 0);
 	feed(decoder, &outcome, told.data, 20, 100, false);
-	assert_int_equal(decoder_total(decoder), CONTENT);
+	assert_int_equal(decoder_total(decoder), content.n);
 	decoder_free(decoder);
 
 	assert_int_equal(decoder_new(DECODE_ZST, &decoder), 0);
@@ -315,9 +358,9 @@ static void zstd_says_how_much_it_is_unless_there_is_more(void **state)
 	decoder_free(decoder);
 
 	assert_int_equal(decoder_new(DECODE_ZST, &decoder), 0);
-	feed(decoder, &outcome, twice.data, told.n, CONTENT, false);
-	assert_int_equal(decoder_total(decoder), CONTENT);
-	feed(decoder, &outcome, twice.data + told.n, told.n, CONTENT, false);
+	feed(decoder, &outcome, twice.data, told.n, content.n, false);
+	assert_int_equal(decoder_total(decoder), content.n);
+	feed(decoder, &outcome, twice.data + told.n, told.n, content.n, false);
 	assert_int_equal(decoder_total(decoder), 0);
 	decoder_free(decoder);
 }
@@ -345,6 +388,7 @@ int main(void)
 		cmocka_unit_test(what_takes_more_than_there_is_is_refused),
 		cmocka_unit_test(what_others_have_is_waited_for),
 		cmocka_unit_test(threads_make_no_difference),
+		cmocka_unit_test(threads_are_given_more_for_a_larger_dictionary),
 		cmocka_unit_test(whole_blocks_come_out_at_once),
 		cmocka_unit_test(threads_find_what_is_corrupt),
 		cmocka_unit_test(zstd_says_how_much_it_is_unless_there_is_more),
