@@ -23,8 +23,9 @@ struct decode_ops {
 	void (*fini)(struct decoder *decoder); /* also of one whose init failed */
 
 	/*
-	 * One step of the library, or less. 1: there was progress, call again while there is room; 0: nothing more
-	 * comes without input; an error: see decoder_run. It is called with room only, and may be without input.
+	 * One step of the library, or less. 1: there was progress, call again while there is room; 0: nothing
+	 * more comes without input; an error: see decoder_run. It is called with room only, and may be without
+	 * input.
 	 */
 	int (*run)(struct decoder *decoder, struct decode_step *step);
 };

@@ -292,7 +292,8 @@ struct outcome {
 	bool may_end;
 	const char *text;
 	struct bytes out;
-	size_t used; /* of the input */
+	size_t capacity; /* of out */
+	size_t used;	 /* of the input */
 };
 
 static inline void outcome_free(struct outcome *outcome)
@@ -301,6 +302,15 @@ static inline void outcome_free(struct outcome *outcome)
 }
 
 #define _cleanup_outcome_ __attribute__((cleanup(outcome_free)))
+
+static inline void outcome_reserve(struct outcome *outcome, size_t n)
+{
+	if (n <= outcome->capacity)
+		return;
+	outcome->capacity = 2 * n;
+	outcome->out.data = realloc(outcome->out.data, outcome->capacity);
+	assert_non_null(outcome->out.data);
+}
 
 /*
  * One piece of input, and all that comes of it. Each step is checked for what every step has to keep to; there have to
@@ -313,8 +323,7 @@ static inline void feed(struct decoder *decoder, struct outcome *outcome, const 
 	struct decode_step step;
 
 	do {
-		outcome->out.data = realloc(outcome->out.data, room + out_piece);
-		assert_non_null(outcome->out.data);
+		outcome_reserve(outcome, room + out_piece);
 		step = (struct decode_step){.in = in + used,
 			.in_size = n - used,
 			.out = outcome->out.data + room,
