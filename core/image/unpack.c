@@ -239,22 +239,35 @@ static void rest(struct stream *stream)
 		cond_wait_until(&stream->wake, &image->lock, until);
 }
 
+/* The first WRITE for which there is room: those of several threads do not come in the file's order. */
+static struct cm4_io *find_write(struct stream *stream)
+{
+	struct cm4_io *io;
+
+	TAILQ_FOREACH (io, &stream->image->stream_parked, link) {
+		if (io->kind != CM4_IO_WRITE)
+			return NULL;
+		if (input_room(&stream->input, io->offset + io->done) > 0)
+			return io;
+	}
+	return NULL;
+}
+
 static void turn(struct stream *stream)
 {
 	struct cm4_io *first = TAILQ_FIRST(&stream->image->stream_parked);
+	struct cm4_io *write = find_write(stream);
 	const unsigned char *data = NULL;
 	bool closes;
 	size_t n;
 
-	if (first && first->kind == CM4_IO_WRITE) {
-		if (!is_landed(stream)) {
-			land(stream);
-			return;
-		}
-		if (input_room(&stream->input, first->offset + first->done) > 0) {
-			take_write(stream, first);
-			return;
-		}
+	if (first && first->kind == CM4_IO_WRITE && !is_landed(stream)) {
+		land(stream);
+		return;
+	}
+	if (write) {
+		take_write(stream, write);
+		return;
 	}
 	closes = first && first->kind != CM4_IO_WRITE;
 	n = input_ready(&stream->input, &data);

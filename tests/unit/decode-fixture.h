@@ -196,7 +196,7 @@ enum zip_oddity {
 
 static inline struct zip_maker zip_begin(void)
 {
-	struct zip_maker maker = {.zip = bytes_new(4 << 20)};
+	struct zip_maker maker = {.zip = bytes_new(16 << 20)};
 
 	maker.at = maker.zip.data;
 	return maker;
