@@ -249,6 +249,73 @@ def latency():
         note(f"cancel ended all 64 in {(time.monotonic() - begun) * 1000:.0f} ms")
 
 
-for measure in (link_rate, proof, memory_speed, boot_time, memory, kernel_log, latency):
+def patchwork(path, mib, mapped):
+    """A disk image of which one part in every ten parts of a MiB each is data, the rest zeros that were never written;
+    data is half noise, half text."""
+    noise_of, text = os.urandom(MIB // 2), (b"and so the text goes on and on, " * (MIB // 64))
+    with open(path, "wb") as file:
+        file.truncate(mib * MIB)
+        for number in range(mib):
+            if number % 10 < mapped * 10:
+                file.seek(number * MIB)
+                file.write(noise_of[number:] + text + noise_of[:number])
+        file.seek(0)
+        file.write(partition_table(mib * MIB))
+
+
+def cpu_of(rig):
+    with open(f"/proc/{rig.process.pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def mapped():
+    """An image of which a bmap says that 30 % matter, over all of it by dd, on the same link."""
+    mib, spec = 400, "emmc=512M:link=40M:medium=150M"
+    targets = {"off": 2.5, "medium": 2.3, "readback": 1.5}
+    with tempfile.TemporaryDirectory(dir=SHM) as base:
+        image, bmap = os.path.join(base, "os.img"), os.path.join(base, "os.bmap")
+        patchwork(image, mib, 0.3)
+        run("bmaptool", "-q", "create", "-o", bmap, image)
+        with Rig(spec, "--verify=off") as rig:
+            rig.control("boot")
+            whole = timed("dd", f"if={image}", f"of={rig.module('os.img')}", "bs=4M", "status=none")
+            note(f"dd of all {mib} MiB, unproved: {whole:.2f} s")
+        for how, target in targets.items():
+            with Rig(spec, f"--verify={how}") as rig:
+                rig.control("boot")
+                run("cp", bmap, rig.module())
+                took = timed("cp", "--sparse=never", image, rig.module())
+                rig.holds(image)
+                note(f"with the bmap, --verify={how}: {took:.2f} s")
+                report(f"dd of the whole / cp with a bmap, --verify={how}", whole / took, target)
+
+
+def compressed():
+    """The same image raw and compressed: does a decoder keep a link busy, and what does each form cost?"""
+    mib, rate = 400, 40_000_000
+    packers = {"img": None, "img.xz": ["xz", "-1", "-T2", "--block-size=16MiB"], "img.zst": ["zstd", "-q"]}
+    with tempfile.TemporaryDirectory(dir=SHM) as base:
+        image = os.path.join(base, "os.img")
+        patchwork(image, mib, 1)
+        for form, packer in packers.items():
+            path = os.path.join(base, "os." + form)
+            if packer:
+                with open(path, "wb") as file:
+                    subprocess.run([*packer, "-c", image], stdout=file, check=True)
+            for how in ("off", "medium"):
+                with Rig(f"emmc=512M:link={rate}:medium=150M", f"--verify={how}") as rig:
+                    rig.control("boot")
+                    before = cpu_of(rig)
+                    took = timed("cp", path, rig.module())
+                    cpu = (cpu_of(rig) - before) / (mib / 1024)
+                    rig.holds(image)
+                note(f"{form}, --verify={how}: {took:.2f} s, {cpu:.2f} CPU seconds per GiB (the simulated module's own "
+                     "work among them)")
+                if form == "img.xz" and how == "off":
+                    report("xz / configured rate of the link, unproved", mib * MIB / took / rate, 0.95)
+
+
+for measure in (link_rate, proof, mapped, compressed, memory_speed, boot_time, memory, kernel_log, latency):
     print(f"{measure.__doc__}", flush=True)
     measure()
