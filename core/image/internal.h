@@ -99,6 +99,7 @@ struct cm4_image {
 	struct reader reader;
 	struct head head;
 	struct prove prove;
+	struct prove_zeros zeros;
 	unsigned char *scratch; /* one block, for what a chunk does not cover */
 
 	/* Requests. */

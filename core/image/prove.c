@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "image/internal.h"
 #include "proof/hasher.h"
@@ -102,14 +103,50 @@ static uint64_t room_for(uint64_t length)
 	return length < PROVER_BACKLOG ? PROVER_BACKLOG - length : 0;
 }
 
+/*
+ * Nothing but zeros: holes, and what a dense image has in their place. Their hash is known from the last time. Here is
+ * also the place for not writing them where the medium is known to hold zeros already.
+ */
+static bool are_zeros(const struct iovec *iov, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!is_zeros(iov[i].iov_base, iov[i].iov_len))
+			return false;
+	return true;
+}
+
+/* Lock not held. Writes it; its hash is in @hash when this returns 0. */
+static int write_and_hash(struct cm4_image *image, const struct iovec *iov, int n, uint64_t offset,
+	unsigned char hash[SHA256_SIZE])
+{
+	struct hasher *hasher = image->prove.hasher;
+	struct prove_zeros *known = &image->zeros;
+	struct block *block = image->block;
+	uint64_t length = bytes_of(iov, n);
+	bool zeros = are_zeros(iov, n);
+	int r, hashed;
+
+	if (zeros && known->length == length) {
+		memcpy(hash, known->hash, SHA256_SIZE);
+		return block->ops->writev(block, iov, n, offset);
+	}
+	hasher_start(hasher, iov, n);
+	r = block->ops->writev(block, iov, n, offset);
+	hashed = hasher_finish(hasher, hash);
+	if (zeros && hashed == 0) {
+		known->length = length;
+		memcpy(known->hash, hash, SHA256_SIZE);
+	}
+	return r < 0 ? r : hashed;
+}
+
 int prove_writev(struct cm4_image *image, const struct iovec *iov, int n, uint64_t offset)
 {
 	struct prover *prover = image->prove.prover;
-	struct hasher *hasher = image->prove.hasher;
 	struct block *block = image->block;
 	uint64_t length = bytes_of(iov, n);
 	unsigned char hash[SHA256_SIZE];
-	int r, hashed;
+	int r;
 
 	if (!prover)
 		return block->ops->writev(block, iov, n, offset);
@@ -118,11 +155,7 @@ int prove_writev(struct cm4_image *image, const struct iovec *iov, int n, uint64
 		r = prover_wait(prover, room_for(length));
 	if (r < 0)
 		return r;
-	hasher_start(hasher, iov, n);
-	r = block->ops->writev(block, iov, n, offset);
-	hashed = hasher_finish(hasher, hash);
-	if (r == 0)
-		r = hashed;
+	r = write_and_hash(image, iov, n, offset, hash);
 	if (r == 0)
 		r = enter(image, offset, length, hash);
 	return r < 0 ? r : prover_add(prover, offset, length, hash);

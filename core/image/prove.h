@@ -18,6 +18,12 @@ struct hasher;
  *
  * FLASH images only; where nothing is to be proved, all of it succeeds and does nothing.
  */
+/* So many zeros have this hash. The image's thread's own. */
+struct prove_zeros {
+	uint64_t length; /* 0: not known yet */
+	unsigned char hash[SHA256_SIZE];
+};
+
 struct prove {
 	struct prover *prover; /* NULL: the disk is closed, or nothing is to be proved */
 	struct hasher *hasher;

@@ -266,6 +266,25 @@ static void a_writer_is_never_far_ahead_of_the_proof(void **state)
 	fixture_end(&f);
 }
 
+static void zeros_of_a_dense_image_are_proved_as_anything_else(void **state)
+{
+	struct fixture f;
+
+	for (int lie = 0; lie < 2; lie++) {
+		begin(&f, CM4_VERIFY_READBACK);
+		memset(f.data + MIB, 0, IMAGE - MIB);
+		if (lie) {
+			f.disk->lie_from = IMAGE - MIB;
+			f.disk->lie_end = IMAGE - MIB + 1;
+		}
+		do_write(f.image, 0, f.data, IMAGE);
+		assert_int_equal(do_flush(f.image), lie ? -EIO : 0);
+		if (!lie)
+			assert_memory_equal(f.disk->medium, f.data, IMAGE);
+		fixture_end(&f);
+	}
+}
+
 static void an_abort_ends_the_waiting_for_a_proof(void **state)
 {
 	struct asked flush;
@@ -338,6 +357,7 @@ int main(void)
 		cmocka_unit_test(an_image_cannot_go_on_on_a_disk_that_others_wrote_to),
 		cmocka_unit_test(small_pieces_leave_no_gap_in_what_can_be_proved_again),
 		cmocka_unit_test(a_writer_is_never_far_ahead_of_the_proof),
+		cmocka_unit_test(zeros_of_a_dense_image_are_proved_as_anything_else),
 		cmocka_unit_test(an_abort_ends_the_waiting_for_a_proof),
 		cmocka_unit_test(a_whole_image_can_be_proved_again),
 		cmocka_unit_test(a_disk_that_others_wrote_to_says_nothing_of_the_image),
