@@ -20,7 +20,7 @@ static const char *const junk[] = {".Trash", ".Trash-*", ".Trashes", "._*", ".DS
 	".fuse_hidden*", ".nfs*", NULL};
 
 /* To flash aria2's own control file would be a disaster. */
-static const char *const companions[] = {"*.aria2", NULL};
+static const char *const companions[] = {"*.aria2", "*.aria2__temp", NULL};
 
 static const char *const boot[] = {"bootcode.bin", "bootcode4.bin", "bootcode5.bin",
 	"bootfiles.bin", "boot.img", "boot.sig", "config.txt", "cmdline.txt", "start*.elf",

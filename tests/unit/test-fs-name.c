@@ -73,6 +73,7 @@ static void what_goes_with_an_image_is_not_flashed(void **state)
 		assert_int_equal(fs_name_judge(names[i], NULL), FS_NAME_SIDECAR);
 	assert_int_equal(fs_name_error(FS_NAME_SIDECAR), 0);
 	assert_int_equal(fs_name_judge("image.img.aria2", NULL), FS_NAME_COMPANION);
+	assert_int_equal(fs_name_judge("image.img.aria2__temp", NULL), FS_NAME_COMPANION);
 	assert_int_equal(fs_name_error(FS_NAME_COMPANION), -EOPNOTSUPP);
 }
 
