@@ -4,7 +4,7 @@ packages_build="gcc libc6-dev meson ninja-build pkg-config libfuse3-dev libarchi
 	libjansson-dev libssl-dev libexpat1-dev libcmocka-dev libudev-dev libusb-1.0-0-dev
 	liblzma-dev zlib1g-dev libbz2-dev libzstd-dev liblz4-dev"
 packages_demo="fuse3 python3 fdisk dosfstools mtools e2fsprogs jq"
-packages_test="bmap-tools busybox-static clang-format curl gddrescue libglib2.0-bin mount qemu-utils rsync
+packages_test="aria2 bmap-tools busybox-static clang-format curl gddrescue libglib2.0-bin mount pv qemu-utils rsync
 	unzip util-linux valgrind wget xz-utils zip zstd"
 # The virtual machine; its kernel is fetched, not installed (vm/kernel.py).
 packages_vm="apt busybox-static cpio dmsetup fdisk kmod libc-bin mtools python3 qemu-system-x86 udev"

@@ -1,161 +1,91 @@
 #!/usr/bin/env python3
-"""What people copy images with: each onto a new name and onto an existing one.
+"""What people copy images with, in every kind of trouble: the table of clients.py, and docs/clients.md made of it.
 
-Two images alternate, so that one left from the copy before would be noticed; the second is sparse, larger
-than the first, and no multiple of 4096 bytes long.
+Usage: test-clients.py [--write]: docs/clients.md anew, instead of comparing it.
 """
 
-import ctypes
+import concurrent.futures
+import contextlib
 import os
 import shutil
+import sys
+import tempfile
 
-from rig import FAST, HERE, MIB, SHORT, Rig, Skip, case, finish, make_image, run, same, shell
+import clients
+import clients_page
+from cells import CELLS, COLUMNS, Bench, Images
+from rig import HERE, SHORT, Skip, case, comment, finish, same
 
-# Shell, with $src the image and $dst its place; in a temporary directory of its own.
-CLIENTS = {
-    "cp": 'cp "$src" "$dst"',
-    "cp --sparse=always": 'cp --sparse=always "$src" "$dst"',
-    "cp --sparse=never": 'cp --sparse=never "$src" "$dst"',
-    "cp -a": 'cp -a "$src" "$dst"',
-    "cp --remove-destination": 'cp --remove-destination "$src" "$dst"',
-    "cat": 'cat "$src" >"$dst"',
-    "two cats in one redirection": '(head -c 5000001 "$src"; tail -c +5000002 "$src") >"$dst"',
-    "tee": 'tee "$dst" <"$src" >copy',
-    "dd bs=4M": 'dd if="$src" of="$dst" bs=4M status=none',
-    "dd oflag=direct": 'dd if="$src" of="$dst" bs=4M oflag=direct status=none',
-    "dd oflag=sync": 'dd if="$src" of="$dst" bs=4M oflag=sync status=none',
-    "dd conv=sparse": 'dd if="$src" of="$dst" bs=1M conv=sparse status=none',
-    "dd conv=fsync": 'dd if="$src" of="$dst" bs=1M conv=fsync status=none',
-    "dd with an odd block size": 'dd if="$src" of="$dst" bs=33333 status=none',
-    "rsync": 'rsync "$src" "$dst"',
-    "rsync -a": 'rsync -a "$src" "$dst"',
-    "rsync -S": 'rsync -S "$src" "$dst"',
-    "rsync --inplace": 'rsync --inplace "$src" "$dst"',
-    "rsync --inplace -S": 'rsync --inplace -S "$src" "$dst"',
-    "rsync --inplace --no-whole-file": 'rsync --inplace --no-whole-file "$src" "$dst"',
-    "rsync --preallocate": 'rsync --preallocate "$src" "$dst"',
-    "rsync --delay-updates": 'rsync --delay-updates "$src" "$dst"',
-    "rsync --fsync": 'rsync --fsync "$src" "$dst"',
-    "gio copy": 'gio copy "$src" "$dst"',
-    "qemu-img convert": 'qemu-img convert -f raw -O raw "$src" "$dst"',
-    "bmaptool with a bmap": 'bmaptool -q create -o map "$src" && bmaptool -q copy --bmap map "$src" "$dst"',
-    "bmaptool --nobmap": 'bmaptool -q copy --nobmap "$src" "$dst"',
-    "shutil.copyfile": 'python3 -c "import shutil, sys; shutil.copyfile(*sys.argv[1:])" "$src" "$dst"',
-    "shutil.copy2": 'python3 -c "import shutil, sys; shutil.copy2(*sys.argv[1:])" "$src" "$dst"',
-    "mv": 'cp "$src" copy && mv copy "$dst"',
-    "install": 'install -m 0644 "$src" "$dst"',
-    "tar": 'cp "$src" "${dst##*/}" && tar -cSf - "${dst##*/}" | tar -xf - -C "${dst%/*}"',
-    "unzip": 'cp "$src" "${dst##*/}" && zip -q1 z.zip "${dst##*/}" && unzip -qo z.zip -d "${dst%/*}"',
-    "xzcat": 'xz -0 <"$src" >z.xz && xzcat z.xz >"$dst"',
-    "zstd -o": 'zstd -q1 "$src" -o z.zst && zstd -dqf z.zst -o "$dst"',
-    "curl": 'curl -sS -o "$dst" "file://$src"',
-    "wget": '"$tests/serve.py" "$src" wget -q -O "$dst"',
-    "busybox cp": 'busybox cp "$src" "$dst"',
-    "busybox dd": 'busybox dd if="$src" of="$dst" bs=1M 2>/dev/null',
-    "ddrescue": 'ddrescue -q --force "$src" "$dst"',
-}
+# One of each way to write: in order, aside, in parallel and at once, from a desktop.
+SHORT_CLIENTS = ["cp", "rsync", "dd oflag=direct", "gio copy"]
+PAGE = os.path.join(HERE, "..", "..", "docs", "clients.md")
 
-# One of each way to write: order, holes, unaligned, direct, fsync, rename, reopening.
-SHORT_CLIENTS = ["cp", "cp --sparse=always", "cat", "dd oflag=direct", "dd oflag=sync", "rsync",
-                 "rsync --inplace", "gio copy", "qemu-img convert", "bmaptool with a bmap"]
+chosen = [client for client in clients.CLIENTS if not SHORT or client.name in SHORT_CLIENTS]
+cells = CELLS[:2] if SHORT else CELLS
 
 
-def punch(fd, offset, length):
-    """fallocate(2), which Python has in POSIX's form only."""
-    keep_size, punch_hole = 1, 2
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.fallocate(fd, keep_size | punch_hole, ctypes.c_long(offset), ctypes.c_long(length)) != 0:
-        raise OSError(ctypes.get_errno(), "fallocate")
+def cells_of(client):
+    return [cell for cell in cells if client.takes(cell.place)]
 
 
-def copies(rig, client, image, name):
-    """The client says yes, the medium is the image, and so is the file read back."""
-    work = os.path.join(rig.base, "work")
-    shutil.rmtree(work, ignore_errors=True)
-    os.mkdir(work)
-    dst = rig.module(name)
-
-    words = CLIENTS[client]
-    for word in words.replace("|", " ").replace("&&", " ").split():
-        if word in ("rsync", "gio", "qemu-img", "bmaptool", "unzip", "zstd", "curl", "wget", "busybox",
-                    "ddrescue") and not shutil.which(word):
-            raise Skip(f"{word} is not installed")
-    shell(words, cwd=work, env={**os.environ, "src": image, "dst": dst, "tests": HERE}, seconds=90)
-
-    rig.holds(image)
-    same("size", os.stat(dst).st_size, os.path.getsize(image))
-    run("cmp", image, dst)
-    status = rig.status()
-    same("state", status["state"], "done")
-    same("name", status["image"]["name"], name)
-    same("whole", status["image"]["whole"], True)
-    same("error", status["error"], None)
-    assert not os.path.exists(rig.module("FAIL.TXT")), rig.text("FAIL.TXT")
+def is_installed(client):
+    return all(shutil.which(word) for word in clients.PROGRAMS if word in client.words.split())
 
 
-with Rig(FAST) as rig:
-    first = make_image(os.path.join(rig.base, "first.img"), 24)
-    second = make_image(os.path.join(rig.base, "second.img"), 40, tail=1536)
+def told(client, column, outcomes):
+    """Asserts that these are the expected ones, all at once."""
+    wrong = [f"{cell.image} onto the {cell.place} name: {tuple(outcome)}, "
+             f"not {tuple(client.expected(column, cell.place))}"
+             for cell, outcome in outcomes.items() if outcome != client.expected(column, cell.place)]
+    assert not wrong, "\n".join(wrong)
 
-    for number, client in enumerate(SHORT_CLIENTS if SHORT else CLIENTS):
-        name = f"image{number}.img"
 
-        @case(f"{client} onto a new name")
-        def _():
-            copies(rig, client, first, name)
+seen = {}  # client, column, cell: outcome
 
-        @case(f"{client} onto an existing name")
-        def _():
-            copies(rig, client, second, name)
+with contextlib.ExitStack() as stack:
+    base = stack.enter_context(tempfile.TemporaryDirectory(prefix="cm4fs-clients-"))
+    images = stack.enter_context(contextlib.closing(Images(base, [client.words for client in chosen])))
+    benches = {column: stack.enter_context(Bench(COLUMNS[column], images)) for column in COLUMNS}
+    pools = {column: stack.enter_context(concurrent.futures.ThreadPoolExecutor(bench.modules))
+             for column, bench in benches.items()}
+    futures = {(client.name, column): pools[column].submit(bench.outcomes, client, cells_of(client))
+               for client in chosen if is_installed(client) for column, bench in benches.items()}
 
-    @case("an image of an odd number of bytes")
-    def _():
-        odd = make_image(os.path.join(rig.base, "odd.img"), 24, tail=777)
-        run("cp", odd, rig.module("odd.img"))
-        rig.holds(odd)
-        run("cmp", odd, rig.module("odd.img"))
+    for client in chosen:
+        for column, bench in benches.items():
 
-    @case("an image as large as the disk")
-    def _():
-        full = make_image(os.path.join(rig.base, "full.img"), 128)
-        run("cp", full, rig.module("full.img"))
-        rig.holds(full)
+            @case(f"{client.name}: {bench.column.title}", patience=300)
+            def _():
+                if not is_installed(client):
+                    raise Skip("not installed")
+                outcomes = futures[client.name, column].result()
+                seen.update({(client.name, column, cell): outcome for cell, outcome in outcomes.items()})
+                told(client, column, outcomes)
 
-    @case("a copy that only a rename finishes is known by its last name")
-    def _():
-        run("cp", first, rig.module(".tmp-a83k"))
-        os.rename(rig.module(".tmp-a83k"), rig.module("os.img"))
-        run("cmp", first, rig.module("os.img"))
-        same("name", rig.status()["image"]["name"], "os.img")
 
-    @case("removing or renaming the dropped file erases nothing")
-    def _():
-        run("cp", first, rig.module("first.img"))
-        os.rename(rig.module("first.img"), rig.module("second.img"))
-        rig.holds(first)
-        os.unlink(rig.module("second.img"))
-        assert not os.path.exists(rig.module("second.img"))
-        rig.holds(first)
+@case("whatever happened, no medium holds half an image with a start, and who was told it was good has it")
+def _():
+    wrong = []
+    for (name, column, cell), outcome in seen.items():
+        client = next(client for client in chosen if client.name == name)
+        if outcome.medium not in ("whole", "no start", "untouched"):
+            wrong.append(f"{name}, {column}, {cell}: the medium is {outcome.medium}")
+        if outcome.exit == 0 and outcome.medium != "whole" and not client.ignores_errors():
+            wrong.append(f"{name}, {column}, {cell}: exit status 0, and the medium is {outcome.medium}")
+        if (outcome.state == "done") != (outcome.medium == "whole"):
+            wrong.append(f"{name}, {column}, {cell}: {outcome.state}, and the medium is {outcome.medium}")
+    assert not wrong, "\n".join(wrong)
 
-    @case("the medium's filesystems hold the files that were put into the image")
-    def _():
-        run("cp", second, rig.module("os.img"))
-        config = run("mtype", "-i", rig.medium() + "@@1M", "::config.txt").text
-        same("config.txt", config, "arm_64bit=1\n")
-        run("e2fsck", "-fn", f"{rig.medium()}?offset={11 * MIB}")
 
-with Rig(FAST, "--raw") as rig:
+@case("docs/clients.md says what was seen")
+def _():
+    text = clients_page.page(seen)
+    if "--write" in sys.argv:
+        with open(PAGE, "w") as file:
+            file.write(text)
+        comment("written")
+    with open(PAGE) as file:
+        same("docs/clients.md (test-clients.py --write makes it)", file.read(), text)
 
-    @case("holes punched behind the end, a size set, and the last hole punched again, as cp --sparse=always ends")
-    def _():
-        fd = os.open(rig.module("holes.img"), os.O_CREAT | os.O_WRONLY)
-        os.write(fd, b"\x55" * 8192)
-        punch(fd, 8192, MIB)
-        punch(fd, 8192 + MIB, 4096)
-        os.ftruncate(fd, 24 * MIB)
-        punch(fd, 12288 + MIB, 23 * MIB - 12288)
-        os.close(fd)
-        same("state", rig.state(), "done")
-        same("the hole", open(rig.medium(), "rb").read(24 * MIB), b"\x55" * 8192 + bytes(24 * MIB - 8192))
 
 finish()
