@@ -224,6 +224,10 @@ static struct effect handle_rom(struct life *life, enum life_event event, int er
 		give_up_absent(life, &effect);
 		break;
 	case LIFE_IMAGE_BEGAN:
+		/* On a further disk, where the one that images go to never came, and that was cleared. */
+		if (disk)
+			become(life, &effect, CM4_STATE_FLASHING);
+		break;
 	case LIFE_IMAGE_VERIFYING:
 	case LIFE_IMAGE_VERIFIED:
 	case LIFE_IMAGE_WHOLE:

@@ -378,6 +378,18 @@ static void cancel_ends_a_flash_and_a_new_one_may_follow(void **state)
 	assert_int_equal(life.failure, FAILURE_CANCELLED);
 }
 
+static void a_further_disk_is_flashed_where_the_first_never_came(void **state)
+{
+	struct life life;
+
+	life_init(&life, CM4_STAGE_DISK);
+	LIVE(&life, {LIFE_TIMEOUT, 0, CM4_STATE_FAILED, LIFE_DO_REFUSE, 0},
+		{LIFE_CLEAR, 0, CM4_STATE_ROM, 0, 0},
+		{LIFE_IMAGE_BEGAN, 0, CM4_STATE_FLASHING, 0, 0},
+		{LIFE_IMAGE_VERIFYING, 0, CM4_STATE_VERIFYING, 0, 0},
+		{LIFE_IMAGE_WHOLE, 0, CM4_STATE_DONE, 0, 0});
+}
+
 static void another_tools_gadget_is_left_alone(void **state)
 {
 	struct life life;
@@ -474,6 +486,7 @@ int main(void)
 		cmocka_unit_test(an_incomplete_image_can_be_resumed),
 		cmocka_unit_test(an_incomplete_module_that_leaves_keeps_its_directory),
 		cmocka_unit_test(cancel_ends_a_flash_and_a_new_one_may_follow),
+		cmocka_unit_test(a_further_disk_is_flashed_where_the_first_never_came),
 		cmocka_unit_test(another_tools_gadget_is_left_alone),
 		cmocka_unit_test(no_order_of_events_waits_for_ever),
 		cmocka_unit_test(every_failure_has_an_errno_a_sentence_and_an_advice),
