@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """mmcblk0.img: the eMMC as one file, for backups and for the tools that work on disks."""
 
+import concurrent.futures
+import contextlib
 import errno
 import os
+import random
 
-from rig import FAST, MIB, Rig, Skip, case, finish, make_image, opened, raises, run, same, shell
+from rig import FAST, MIB, SHORT, Rig, Skip, case, finish, make_image, opened, raises, run, same, shell
 
 
 def read(path, offset, length):
@@ -16,6 +19,51 @@ def read(path, offset, length):
 def write_one(path):
     with opened(path, os.O_WRONLY) as fd:
         os.write(fd, b"\x01")
+
+
+@contextlib.contextmanager
+def mounted(rig, disk, offset, size, kind):
+    """A filesystem on a disk's file, by a loop device."""
+    if os.geteuid() != 0:
+        raise Skip("needs root for a loop device")
+    there = os.path.join(rig.base, "there")
+    os.makedirs(there, exist_ok=True)
+    run("mount", "-o", f"loop,offset={offset},sizelimit={size}", "-t", kind, disk, there)
+    try:
+        yield there
+    finally:
+        run("umount", there)
+
+
+@contextlib.contextmanager
+def loop_device(disk, offset, size):
+    if os.geteuid() != 0:
+        raise Skip("needs root for a loop device")
+    device = run("losetup", "--show", "-f", "-o", str(offset), "--sizelimit", str(size), disk).text.strip()
+    try:
+        yield device
+    finally:
+        run("losetup", "-d", device)
+
+
+def write_at_random(path, model, lane, lanes, seed):
+    """One of several writers, each in lanes of its own: pieces of any size at any place, some synced, some read."""
+    rng = random.Random(seed)
+    width = 50_001  # so that lanes meet within blocks of every kind
+    fd = os.open(path, os.O_RDWR)
+    try:
+        for _ in range(40 if SHORT else 150):
+            start = (rng.randrange(len(model) // width // lanes) * lanes + lane) * width
+            first = start + rng.randrange(width)
+            data = rng.randbytes(rng.choice([1, 511, 512, 4096, 9_000, width]))[:start + width - first]
+            same("taken", os.pwrite(fd, data, first), len(data))
+            model[first:first + len(data)] = data
+            if rng.random() < 0.1:
+                os.fsync(fd)
+            if rng.random() < 0.3:
+                same("read back", os.pread(fd, width, start), bytes(model[start:start + width]))
+    finally:
+        os.close(fd)
 
 
 with Rig(FAST) as rig:
@@ -101,18 +149,64 @@ with Rig(FAST) as rig:
 
     @case("a loop device on it mounts the ext4 partition, and what is written there is on the medium")
     def _():
-        if os.geteuid() != 0:
-            raise Skip("needs root for a loop device")
-        there = os.path.join(rig.base, "ext4")
-        os.makedirs(there, exist_ok=True)
-        run("mount", "-o", f"loop,offset={17 * MIB},sizelimit={46 * MIB}", "-t", "ext4", disk, there)
-        try:
+        with mounted(rig, disk, 17 * MIB, 46 * MIB, "ext4") as there:
             with open(os.path.join(there, "hello"), "w") as file:
                 file.write("from the loop\n")
-        finally:
-            run("umount", there)
         hello = shell(f'debugfs -R "cat hello" "{rig.medium()}?offset={17 * MIB}" 2>/dev/null').text
         same("hello", hello, "from the loop\n")
+
+    @case("mkfs.vfat and mkfs.ext4 make filesystems on it, and mcopy and debugfs put files there")
+    def _():
+        note = os.path.join(rig.base, "note.txt")
+        with open(note, "w") as file:
+            file.write("over_voltage=2\n")
+        run("mkfs.vfat", "-n", "NEW", "--offset=2048", disk, str(16 * 1024))
+        run("mcopy", "-i", disk + "@@1M", note, "::new.txt")
+        same("new.txt", run("mtype", "-i", rig.medium() + "@@1M", "::new.txt").text, "over_voltage=2\n")
+
+        run("mkfs.ext4", "-q", "-F", "-L", "new", "-E", f"offset={17 * MIB}", disk, f"{46 * 1024}k")
+        run("debugfs", "-w", "-R", f"write {note} new.txt", f"{disk}?offset={17 * MIB}")
+        run("e2fsck", "-fn", f"{disk}?offset={17 * MIB}")
+        text = shell(f'debugfs -R "cat new.txt" "{rig.medium()}?offset={17 * MIB}" 2>/dev/null').text
+        same("new.txt", text, "over_voltage=2\n")
+        assert "type=c" in run("sfdisk", "-d", rig.medium()).text, "the partition table is gone"
+
+    @case("mkfs.ext4 on a loop device of a partition; what is written there is checked by e2fsck, and on the medium")
+    def _():
+        with loop_device(disk, 17 * MIB, 46 * MIB) as device:
+            run("mkfs.ext4", "-q", "-F", device)
+            run("e2fsck", "-fn", device)
+        bulk = os.urandom(5 * MIB + 13)
+        with mounted(rig, disk, 17 * MIB, 46 * MIB, "ext4") as there:
+            for number in range(50):
+                os.mkdir(os.path.join(there, f"{number}"))
+                with open(os.path.join(there, f"{number}", "bulk"), "wb") as file:
+                    file.write(bulk[number * 1000:number * 3000])
+            with open(os.path.join(there, "bulk"), "wb") as file:
+                file.write(bulk)
+        run("e2fsck", "-fn", f"{rig.medium()}?offset={17 * MIB}")
+        copy = os.path.join(rig.base, "bulk")
+        shell(f'debugfs -R "dump bulk {copy}" "{rig.medium()}?offset={17 * MIB}"')
+        assert read(copy, 0, len(bulk) + 1) == bulk, "another file is there"
+        with mounted(rig, disk, 17 * MIB, 46 * MIB, "ext4") as there:
+            assert read(os.path.join(there, "bulk"), 0, len(bulk) + 1) == bulk, "another file is seen"
+
+    @case("sfdisk lays out an empty disk, and fdisk another, as on any disk")
+    def _():
+        shell(f'echo "label: gpt\nstart=1MiB, size=20MiB\n" | sfdisk --no-reread -q "{disk}"')
+        assert "label: gpt" in run("sfdisk", "-d", rig.medium()).text
+        shell(f'printf "o\nn\np\n1\n2048\n+30M\nw\n" | fdisk "{disk}"')
+        assert "size=       61440, type=83" in run("sfdisk", "-d", rig.medium()).text
+        run("sfdisk", "--verify", disk)
+
+    @case("random writers side by side: what each of them wrote is on the medium, and nothing else is changed")
+    def _():
+        model = bytearray(read(rig.medium(), 0, 128 * MIB))
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for writer in [pool.submit(write_at_random, disk, model, lane, 4, 7 + lane) for lane in range(4)]:
+                writer.result()
+        assert read(rig.medium(), 0, 128 * MIB) == model, "the medium differs from what was written"
+        assert read(disk, 0, 128 * MIB) == model, "the file differs from the medium"
 
     @case("all who have it open share it")
     def _():
@@ -140,5 +234,26 @@ with Rig(FAST) as rig:
     def _():
         run("cp", image, rig.module("again.img"))
         rig.holds(image)
+
+    @case("a backup restores, byte by byte, over whatever came in between, by cp and by dd")
+    def _():
+        run("cp", "--sparse=always", disk, backup)
+        run("cmp", backup, rig.medium())
+        for restore in (["cp", backup, disk], ["dd", f"if={backup}", f"of={disk}", "bs=4M", "status=none"],
+                        ["dd", f"if={backup}", f"of={disk}", "bs=4M", "conv=notrunc,fsync", "status=none"]):
+            with open(disk, "r+b") as file:
+                for place in (0, 30 * MIB, 127 * MIB):
+                    file.seek(place)
+                    file.write(os.urandom(MIB))
+            run(*restore)
+            run("cmp", backup, rig.medium())
+
+    @case("another module gets the disk of this one")
+    def _():
+        with Rig(FAST) as other:
+            other.control("boot")
+            run("cp", backup, other.module("mmcblk0.img"))
+            run("cmp", backup, other.medium())
+            run("cmp", backup, other.module("mmcblk0.img"))
 
 finish()
