@@ -39,15 +39,24 @@ static struct claim *find_writer(struct cm4_module *module, const struct claim *
 	return NULL;
 }
 
-static enum verdict judge_conflict(const struct claim *writer, int *ret_error)
+/*
+ * A close() that has returned 0 is the end of a flash, though the kernel tells of the descriptor's end only later, as
+ * it finds the time: who waits for the disk waits for that.
+ */
+static bool is_over(struct cm4_image *image)
 {
 	struct cm4_image_status status;
 
+	image_status(image, &status);
+	return image_mode(image) == CM4_IMAGE_FLASH && status.whole;
+}
+
+static enum verdict judge_conflict(const struct claim *writer, int *ret_error)
+{
 	/* An aborted one is on its way out, even if somebody has it open still. */
 	if (writer->aborted || !image_is_writing(writer->image))
 		return VERDICT_KEEP;
-	image_status(writer->image, &status);
-	if (image_mode(writer->image) == CM4_IMAGE_FLASH && status.whole)
+	if (is_over(writer->image))
 		return VERDICT_DISPLACE;
 	*ret_error = -EBUSY;
 	return VERDICT_REFUSE;
@@ -290,7 +299,7 @@ bool admission_writing(struct cm4_module *module)
 	struct claim *claim;
 
 	TAILQ_FOREACH (claim, &module->claims, link)
-		if (claim->writable && image_is_writing(claim->image))
+		if (claim->writable && image_is_writing(claim->image) && !is_over(claim->image))
 			return true;
 	return false;
 }

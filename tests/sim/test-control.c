@@ -131,6 +131,45 @@ static void a_cancelled_image_that_is_still_open_makes_way(void **state)
 	rig_stop(&rig);
 }
 
+static void no_verb_is_too_early_after_a_close_that_was_good(void **state)
+{
+	static const struct {
+		enum cm4_verb verb;
+		int result;
+	} verbs[] = {
+		{CM4_VERB_VERIFY, -ENODATA}, /* nothing is proved here */
+		{CM4_VERB_EJECT, 0},
+		{CM4_VERB_CLEAR, 0},
+	};
+	static uint8_t data[MIB];
+	struct cm4_image *image;
+	struct rig rig;
+
+	rig_start(&rig, FAST, false);
+	struct verb verb = {.module = rig_module(&rig, SERIAL)};
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		pthread_t thread;
+
+		verb.verb = verbs[i].verb;
+		assert_int_equal(cm4_module_drop(verb.module, NULL, "image.img", &image), 0);
+		cm4_image_open(image, true);
+		rig_fill(data, sizeof(data), 0, 1);
+		assert_int_equal(rig_io(image, CM4_IO_WRITE, 0, sizeof(data), data), sizeof(data));
+		assert_int_equal(rig_io(image, CM4_IO_FLUSH, 0, 0, NULL), 0);
+		/* The writer's close() has returned by now; the last of its descriptor comes when it may. */
+		assert_int_equal(pthread_create(&thread, NULL, verb_thread, &verb), 0);
+		sched_yield();
+		cm4_image_close(image, true);
+		cm4_image_unref(image);
+		pthread_join(thread, NULL);
+		assert_int_equal(verb.result, verbs[i].result);
+	}
+	assert_int_equal(rig_status(verb.module).state, CM4_STATE_READY);
+	cm4_module_unref(verb.module);
+	rig_stop(&rig);
+}
+
 static void cancel_with_nothing_under_way_returns(void **state)
 {
 	struct rig rig;
@@ -157,6 +196,7 @@ int main(void)
 		cmocka_unit_test(a_boot_that_was_cancelled_and_cleared_is_answered),
 		cmocka_unit_test(a_cancel_between_two_stages_does_not_cost_the_name),
 		cmocka_unit_test(a_cancelled_image_that_is_still_open_makes_way),
+		cmocka_unit_test(no_verb_is_too_early_after_a_close_that_was_good),
 		cmocka_unit_test(cancel_with_nothing_under_way_returns),
 	};
 
