@@ -49,7 +49,7 @@ COLUMNS = {column.name: column for column in [
     Column("write", "the medium rejects a write", "emmc=32M:link=0:medium=0:boot=0:fault=write-error@4M", 3, 24),
     Column("proof", "the medium keeps something else",
            f"emmc=32M:link=0:medium=400M:boot=0:fault=corrupt@{LEAST}M", 3, LEAST),
-    Column("kill", "it is killed", "emmc=32M:link=3M:medium=0:boot=0", 12, 24),
+    Column("kill", "it is killed", "emmc=32M:link=3M:medium=0:boot=0", 24, 24),
 ]}
 
 # Onto which name, which of the images. One after the other on one module: no byte is the same in two of
@@ -73,7 +73,7 @@ def content(size, seed, sparse):
             continue
         length = min(MIB // 2, size - offset)
         if sparse:
-            length = min(length, 256 * 1024 + 4096 * (offset // MIB % 5))
+            length = min(length, 480 * 1024 + 4096 * (offset // MIB % 5))
         first = offset // 4096
         data = b"".join(block(seed, first + i) for i in range((length + 4095) // 4096))[:length]
         yield offset, partition_table(size) + data[512:] if offset == 0 else data
@@ -144,7 +144,7 @@ class Bench:
     def __init__(self, column, images):
         self.column = column
         self.images = images
-        self.modules = 2 if SHORT else column.modules
+        self.modules = min(column.modules, 4) if SHORT else column.modules
         self.rig = Rig(f"count={self.modules}:{column.spec}", proved=column.name == "proof")
         self.rig.spec = f"modules of which {column.title}"
 

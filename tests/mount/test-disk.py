@@ -239,8 +239,9 @@ with Rig(FAST) as rig:
     def _():
         run("cp", "--sparse=always", disk, backup)
         run("cmp", backup, rig.medium())
-        for restore in (["cp", backup, disk], ["dd", f"if={backup}", f"of={disk}", "bs=4M", "status=none"],
-                        ["dd", f"if={backup}", f"of={disk}", "bs=4M", "conv=notrunc,fsync", "status=none"]):
+        restores = [["dd", f"if={backup}", f"of={disk}", "bs=4M", "conv=notrunc,fsync", "status=none"],
+                    ["dd", f"if={backup}", f"of={disk}", "bs=4M", "status=none"], ["cp", backup, disk]]
+        for restore in restores[:1] if SHORT else restores:
             with open(disk, "r+b") as file:
                 for place in (0, 30 * MIB, 127 * MIB):
                     file.seek(place)
@@ -250,6 +251,8 @@ with Rig(FAST) as rig:
 
     @case("another module gets the disk of this one")
     def _():
+        if SHORT:
+            raise Skip("a restore has been seen")
         with Rig(FAST) as other:
             other.control("boot")
             run("cp", backup, other.module("mmcblk0.img"))

@@ -185,9 +185,8 @@ with Rig(f"emmc={EMMC}M:link=0:medium=0:boot=0") as rig:
         rig.control("boot")
         before = read(rig.medium())
         raises(errno.ENXIO, open, rig.module("nvme0n1.img"), "wb")
-        with opened(rig.module("os.img")) as fd:
+        with opened(rig.module("os.img")):
             raises(errno.ENXIO, os.rename, rig.module("os.img"), rig.module("nvme0n1.img"))
-            assert fd >= 0
         assert read(rig.medium()) == before, "the eMMC has been changed"
 
 # The first disk of such a module is waited for, for half a minute.
