@@ -143,7 +143,7 @@ static int claim_getty(
 
 	if (module->stage != SIM_STAGE_DISK)
 		return -ENODEV;
-	if (!module->spec->model->has_console)
+	if (module->program != SIM_PROGRAM_GADGET)
 		return -ENXIO;
 	if (sim_faults_number(&module->faults, SIM_FAULT_CONSOLE, &kind) &&
 		kind == SIM_CONSOLE_NONE)

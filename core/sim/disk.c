@@ -262,7 +262,7 @@ int sim_disk_open(
 
 	if (module->stage != SIM_STAGE_DISK || !module->media)
 		return -ENODEV;
-	if (!slot)
+	if (!slot || !sim_module_shows(module, slot))
 		return -ENXIO;
 	if (!slot->medium)
 		return -ENOMEDIUM;

@@ -20,6 +20,15 @@ static const char *const nonsense_words[] = {
 	NULL,
 };
 
+static const char *const eeprom_words[] = {
+	[SIM_EEPROM_GREEN] = "green",
+	[SIM_EEPROM_HASH] = "hash",
+	[SIM_EEPROM_FAILED] = "failed",
+	[SIM_EEPROM_MUTE] = "mute",
+	[SIM_EEPROM_GARBAGE] = "garbage",
+	NULL,
+};
+
 static const char *const console_words[] = {
 	[SIM_CONSOLE_NONE] = "none",
 	[SIM_CONSOLE_DEAD] = "dead",
@@ -56,6 +65,14 @@ static const struct entry faults[] = {
 	[SIM_FAULT_REPLUG] = {"replug", VALUE_MS, NULL,
 		"plugged in again, so many milliseconds after an unplug"},
 	[SIM_FAULT_ADOPT] = {"adopt", VALUE_NONE, NULL, "is in mass storage from the start"},
+	[SIM_FAULT_FASTBOOT] = {"fastboot", VALUE_NONE, NULL,
+		"is another tool's fastboot gadget from the start"},
+	[SIM_FAULT_LOCKED] = {"locked", VALUE_NONE, NULL,
+		"is locked to a key: asks for boot.sig behind boot.img, for ever"},
+	[SIM_FAULT_EEPROM] = {"eeprom", VALUE_WORD, eeprom_words,
+		"an update that is not written: green says nothing of it, hash says\n"
+		"                     success and another hash, failed says fail, garbage sends\n"
+		"                     hostile metadata; mute writes it, and sends no metadata"},
 	[SIM_FAULT_FULL_SPEED] = {"full-speed", VALUE_NONE, NULL,
 		"on the bus at 12 Mbit/s, as on a bad cable"},
 	[SIM_FAULT_BAD_LINK] = {"bad-link", VALUE_NONE, NULL,

@@ -124,8 +124,8 @@ static size_t log_ports(struct kernel_log *base, struct kernel_port *ret, size_t
 		ret[n] = (struct kernel_port){0};
 		snprintf(ret[n].port, sizeof(ret[n].port), "%s", module->port);
 		if (module->stage != SIM_STAGE_NONE) {
-			sim_model_identify(module->spec->model, module->stage, module->port,
-				module->serial,
+			sim_model_identify(module->spec->model, module->stage, module->program,
+				module->port, module->serial,
 				sim_faults_have(&module->faults, SIM_FAULT_FULL_SPEED), &identity);
 			ret[n].link_mbps = identity.link_mbps;
 			ret[n].vendor = identity.vendor;

@@ -74,6 +74,11 @@ static int add_disks(struct sim_module *module, char *message, size_t size)
 	return r;
 }
 
+bool sim_module_shows(const struct sim_module *module, const struct sim_disk_slot *slot)
+{
+	return module->program != SIM_PROGRAM_MSD || strcmp(slot->name, "mmcblk0") == 0;
+}
+
 const struct sim_disk_slot *sim_module_disk(const struct sim_module *module, const char *name)
 {
 	for (size_t i = 0; i < module->n_disks; i++) {
@@ -129,21 +134,50 @@ static void enter_rom(struct sim_module *module)
 
 	sim_faults_number(&module->faults, SIM_FAULT_STATUS, &status);
 	sim_rom_reset(&module->rom, (uint32_t)status, packet_size(module, 480));
+	module->rom.msd.text = module->spec->model->msd_text;
+	module->rom.recovery.text = SIM_RECOVERY_TEXT;
 	sim_record_add(&module->record, SIM_EVENT_ROM, NULL, 0, NULL);
 	enter(module, SIM_STAGE_ROM);
 }
 
+/* What the recovery has to go by. */
+static void order_recovery(struct sim_module *module)
+{
+	struct sim_recovery *recovery = &module->server.recovery;
+	uint64_t fault;
+
+	recovery->serial = module->serial;
+	recovery->locked = module->server.locked;
+	recovery->has_fault = sim_faults_number(&module->faults, SIM_FAULT_EEPROM, &fault);
+	if (recovery->has_fault)
+		recovery->fault = (enum sim_eeprom_kind)fault;
+}
+
+void sim_module_write_eeprom(struct sim_module *module)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (module->spec->dir &&
+		asprintf(&path, "%s/%08x-eeprom.bin", module->spec->dir, module->serial) < 0)
+		path = NULL;
+	sim_recovery_write(&module->server.recovery, path, &module->record);
+}
+
 static void enter_second(struct sim_module *module)
 {
+	const struct sim_model *model = module->spec->model;
 	uint64_t nonsense;
 
-	sim_server_reset(&module->server, module->spec->model,
-		packet_size(module, module->spec->model->second_mbps));
+	sim_server_reset(
+		&module->server, model, module->program, packet_size(module, model->second_mbps));
+	module->server.locked = sim_faults_have(&module->faults, SIM_FAULT_LOCKED);
+	order_recovery(module);
 	module->server.has_nonsense =
 		sim_faults_number(&module->faults, SIM_FAULT_NONSENSE, &nonsense);
 	if (module->server.has_nonsense)
 		module->server.nonsense = (enum sim_nonsense)nonsense;
-	sim_record_add(&module->record, SIM_EVENT_SECOND, NULL, 0, NULL);
+	sim_record_add(
+		&module->record, SIM_EVENT_SECOND, sim_program_to_string(module->program), 0, NULL);
 	enter(module, SIM_STAGE_SECOND);
 }
 
@@ -233,6 +267,11 @@ static void take_step(struct sim_module *module)
 		sim_record_add(&module->record, SIM_EVENT_PLUGGED, NULL, 0, NULL);
 		enter_rom(module);
 		break;
+	case SIM_NEXT_REBOOT:
+		module->rom_twice = false;
+		module->boot_ns = 0;
+		enter_rom(module);
+		break;
 	case SIM_NEXT_ROM_AGAIN:
 		module->rom_twice = true;
 		enter_rom(module);
@@ -271,13 +310,14 @@ static void compare(const struct sim_module *module, struct sim_known *known, st
 
 	if (known->there && known->enumeration != module->enumeration) {
 		for (size_t i = 0; i < module->n_disks; i++)
-			news->disk_left[i] = known->media;
+			news->disk_left[i] = known->shown[i];
 		news->left = true;
 		*known = (struct sim_known){0};
 	}
 	if (there && !known->there) {
 		news->came = true;
-		sim_model_identify(module->spec->model, module->stage, module->port, module->serial,
+		sim_model_identify(module->spec->model, module->stage, module->program,
+			module->port, module->serial,
 			sim_faults_have(&module->faults, SIM_FAULT_FULL_SPEED), &news->identity);
 		known->there = true;
 		known->enumeration = module->enumeration;
@@ -285,7 +325,8 @@ static void compare(const struct sim_module *module, struct sim_known *known, st
 	if (there && module->media && !known->media) {
 		known->media = true;
 		for (size_t i = 0; i < module->n_disks; i++) {
-			news->disk_came[i] = true;
+			known->shown[i] = sim_module_shows(module, &module->disks[i]);
+			news->disk_came[i] = known->shown[i];
 			describe_disk(module, i, &news->disks[i]);
 		}
 	}
@@ -303,10 +344,25 @@ uint64_t sim_module_step(
 	return module->next == SIM_NEXT_NOTHING ? UINT64_MAX : module->due;
 }
 
+/* What it is when the simulation starts. */
+static void begin(struct sim_module *module)
+{
+	module->program = module->spec->model->usual;
+	module->next = SIM_NEXT_NOTHING;
+	if (sim_faults_have(&module->faults, SIM_FAULT_ADOPT)) {
+		module->stage = SIM_STAGE_DISK;
+		module->media = true;
+	} else if (sim_faults_have(&module->faults, SIM_FAULT_FASTBOOT)) {
+		module->stage = SIM_STAGE_FASTBOOT;
+	} else if (!sim_faults_have(&module->faults, SIM_FAULT_BAD_LINK)) {
+		module->next = SIM_NEXT_ROM;
+	}
+	module->plugged = module->stage != SIM_STAGE_NONE;
+}
+
 int sim_module_init(struct sim_module *module, struct sim_bus *bus, const struct sim_spec *spec,
 	unsigned number, char *message, size_t size)
 {
-	bool adopt;
 	int r;
 
 	*module = (struct sim_module){
@@ -335,13 +391,7 @@ int sim_module_init(struct sim_module *module, struct sim_bus *bus, const struct
 		return r;
 	}
 
-	adopt = sim_faults_have(&module->faults, SIM_FAULT_ADOPT);
-	module->plugged = adopt;
-	module->stage = adopt ? SIM_STAGE_DISK : SIM_STAGE_NONE;
-	module->media = adopt;
-	module->next = adopt ? SIM_NEXT_NOTHING : SIM_NEXT_ROM;
-	if (sim_faults_have(&module->faults, SIM_FAULT_BAD_LINK))
-		module->next = SIM_NEXT_NOTHING;
+	begin(module);
 	return 0;
 }
 

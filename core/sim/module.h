@@ -32,6 +32,7 @@ struct sim_getty;
 enum sim_next {
 	SIM_NEXT_NOTHING,
 	SIM_NEXT_ROM,	    /* plugged in */
+	SIM_NEXT_REBOOT,    /* the ROM, by its own doing */
 	SIM_NEXT_ROM_AGAIN, /* the same, on its way to the second stage */
 	SIM_NEXT_SECOND,
 	SIM_NEXT_DISK,	/* the mass-storage device enumerates */
@@ -64,10 +65,11 @@ struct sim_module {
 	enum sim_stage stage;
 	unsigned enumeration;
 	enum sim_next next;
-	uint64_t due;	/* of next, ns */
-	bool media;	/* its disks are on the bus */
-	bool silent;	/* says nothing until the next enumeration */
-	bool rom_twice; /* it has shown again already */
+	uint64_t due;		  /* of next, ns */
+	bool media;		  /* its disks are on the bus */
+	bool silent;		  /* says nothing until the next enumeration */
+	bool rom_twice;		  /* it has shown again already */
+	enum sim_program program; /* by the last second stage */
 	struct sim_rom rom;
 	struct sim_server server;
 
@@ -93,6 +95,7 @@ struct sim_known {
 	bool there;
 	unsigned enumeration;
 	bool media;
+	bool shown[SIM_DISKS_MAX];
 };
 
 /* @bus is told by sim_bus_kick when a step becomes due. 0 or -errno, with a sentence in @message.
@@ -116,6 +119,12 @@ void sim_module_unplug_locked(struct sim_module *module);
 
 /* Leaves the bus to come back as @next after @ms of its own time. */
 void sim_module_leave(struct sim_module *module, enum sim_next next, unsigned ms);
+
+/* All is said to the second stage, or nearly: what it does by itself. */
+void sim_module_write_eeprom(struct sim_module *module);
+
+/* Whether its mass storage shows that disk: the VPU's knows the eMMC alone. */
+bool sim_module_shows(const struct sim_module *module, const struct sim_disk_slot *slot);
 
 /* The disk of that name; NULL: none. No lock is needed. */
 const struct sim_disk_slot *sim_module_disk(const struct sim_module *module, const char *name);

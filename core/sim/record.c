@@ -31,6 +31,14 @@ const char *sim_event_to_string(enum sim_event event)
 		return "size";
 	case SIM_EVENT_FILE:
 		return "file";
+	case SIM_EVENT_OTP:
+		return "otp";
+	case SIM_EVENT_EEPROM:
+		return "eeprom";
+	case SIM_EVENT_METADATA:
+		return "metadata";
+	case SIM_EVENT_BLINKS:
+		return "blinks";
 	case SIM_EVENT_DONE:
 		return "done";
 	case SIM_EVENT_DISK:

@@ -19,10 +19,14 @@ enum sim_event {
 	SIM_EVENT_HEADER,	/* size, digest */
 	SIM_EVENT_SECOND_STAGE, /* size, digest */
 	SIM_EVENT_STATUS,	/* size: the status given */
-	SIM_EVENT_SECOND,	/* the second stage is on the bus */
+	SIM_EVENT_SECOND,	/* the second stage is on the bus; name: which program it is */
 	SIM_EVENT_SIZE,		/* name, and the size it was told; 0: there is none */
 	SIM_EVENT_FILE,		/* name, size, digest */
+	SIM_EVENT_OTP,	  /* name: the setting that would have burnt one-time-programmable memory */
+	SIM_EVENT_EEPROM, /* size, digest: it was written */
+	SIM_EVENT_METADATA, /* name */
 	SIM_EVENT_DONE,
+	SIM_EVENT_BLINKS,  /* all is over: off the bus, a light blinks */
 	SIM_EVENT_DISK,	   /* size: ms of the boot that were the module's own and its link's */
 	SIM_EVENT_REFUSED, /* a request was out of order, and stalled; name: which */
 };
@@ -31,7 +35,7 @@ enum sim_event {
 
 struct sim_item {
 	enum sim_event event;
-	char name[64];
+	char name[128];
 	uint64_t size;
 	char digest[SIM_DIGEST_MAX]; /* "" where there is none */
 };

@@ -112,8 +112,12 @@ int sim_rom_bulk(struct sim_rom *rom, struct sim_record *record, const void *dat
 		rom->halted = true;
 		return refuse(record, "bulk", size);
 	}
-	if (rom->state == SIM_ROM_HEADER)
+	if (rom->state == SIM_ROM_HEADER) {
 		memcpy(rom->header + at, data, size);
+	} else {
+		sim_search_feed(&rom->msd, data, size);
+		sim_search_feed(&rom->recovery, data, size);
+	}
 
 	r = sim_inflow_end(&rom->inflow, digest);
 	return r > 0 ? arrived(rom, record, digest, total) : r;

@@ -7,6 +7,7 @@
 
 #include "sim/fault.h"
 #include "sim/record.h"
+#include "sim/search.h"
 
 /*
  * The boot ROM's side of the wire: takes a 24-byte header and the second stage that it announces,
@@ -36,6 +37,7 @@ struct sim_rom {
 	size_t packet;	 /* the bulk endpoint's maximum packet size */
 	uint32_t length; /* of the second stage, by the header */
 	unsigned char header[SIM_HEADER_SIZE];
+	struct sim_search msd, recovery; /* texts that tell what the second stage is */
 	struct sim_inflow inflow;
 };
 

@@ -6,15 +6,22 @@
 
 enum { COMMAND_SIZE, COMMAND_READ, COMMAND_DONE, COMMAND_UNKNOWN = 7 };
 
-void sim_server_reset(struct sim_server *server, const struct sim_model *model, size_t packet)
+void sim_server_reset(struct sim_server *server, const struct sim_model *model,
+	enum sim_program program, size_t packet)
 {
-	sim_inflow_drop(&server->inflow);
-	*server = (struct sim_server){.model = model, .packet = packet};
+	sim_server_finish(server);
+	*server = (struct sim_server){
+		.wishes = model->wishes[program],
+		.packet = packet,
+		.recovers = program == SIM_PROGRAM_RECOVERY,
+		.recovery = {.model = model},
+	};
 }
 
 void sim_server_finish(struct sim_server *server)
 {
 	sim_inflow_drop(&server->inflow);
+	sim_recovery_reset(&server->recovery);
 }
 
 /*
@@ -55,23 +62,51 @@ static const struct sim_wish *wish(const struct sim_server *server)
 {
 	const struct sim_wish *hostile = hostile_wish(server);
 
-	return hostile ? hostile : &server->model->wishes[server->wish];
+	return hostile ? hostile : &server->wishes[server->wish];
+}
+
+/* No wish is left: what came is judged, and told of. */
+static void all_asked(struct sim_server *server, struct sim_record *record)
+{
+	char message[SIM_METADATA_MAX];
+
+	if (server->recovers && server->told == 0)
+		sim_recovery_decide(&server->recovery, record);
+	server->state = SIM_SERVER_DONE;
+	if (server->recovers && sim_recovery_message(&server->recovery, server->told, message))
+		server->state = SIM_SERVER_TELL;
+}
+
+static void give_up_wishes(struct sim_server *server)
+{
+	while (wish(server)->name)
+		server->wish++;
 }
 
 /* The wish under way has had its answer. */
-static void next_wish(struct sim_server *server, bool found)
+static void next_wish(struct sim_server *server, struct sim_record *record, bool found)
 {
 	if (!found && wish(server)->need == SIM_NEED_LIFE) {
 		server->state = SIM_SERVER_STUCK;
 		return;
 	}
+	if (!found && wish(server)->need == SIM_NEED_SIGNATURE) {
+		server->state = SIM_SERVER_SIZE;
+		return;
+	}
+	if (!found && wish(server)->need == SIM_NEED_LOOK)
+		give_up_wishes(server);
 	server->lame = server->lame || (!found && wish(server)->need == SIM_NEED_DISK);
 
 	if (hostile_wish(server))
 		server->talked++;
-	else
+	else if (wish(server)->name)
 		server->wish++;
-	server->state = wish(server)->name ? SIM_SERVER_SIZE : SIM_SERVER_DONE;
+	while (wish(server)->need == SIM_NEED_SIGNATURE && !server->locked)
+		server->wish++;
+	server->state = SIM_SERVER_SIZE;
+	if (!wish(server)->name)
+		all_asked(server, record);
 }
 
 enum sim_point sim_server_point(const struct sim_server *server)
@@ -84,6 +119,17 @@ enum sim_point sim_server_point(const struct sim_server *server)
 const char *sim_server_file(const struct sim_server *server)
 {
 	return server->state == SIM_SERVER_READ && server->inflow.hash ? wish(server)->name : NULL;
+}
+
+/* The answer to a question of size. */
+static void told_size(struct sim_server *server, struct sim_record *record, uint32_t size)
+{
+	sim_record_add(record, SIM_EVENT_SIZE, wish(server)->name, size, NULL);
+	server->size = size;
+	if (size && wish(server)->need != SIM_NEED_LOOK)
+		server->state = SIM_SERVER_READ;
+	else
+		next_wish(server, record, size != 0);
 }
 
 static int refuse(struct sim_record *record, const char *what, uint64_t size)
@@ -105,19 +151,20 @@ int sim_server_control_out(struct sim_server *server, struct sim_record *record,
 
 	switch (server->state) {
 	case SIM_SERVER_SIZE:
-		sim_record_add(record, SIM_EVENT_SIZE, wish(server)->name, length, NULL);
-		server->size = length;
-		if (length)
-			server->state = SIM_SERVER_READ;
-		else
-			next_wish(server, false);
+		told_size(server, record, length);
 		break;
 	case SIM_SERVER_READ:
 		if (length && length != server->size)
 			return refuse(record, "control-out", length);
 		if (length)
 			return sim_inflow_begin(&server->inflow, length);
-		next_wish(server, false);
+		next_wish(server, record, false);
+		break;
+	case SIM_SERVER_TELL:
+		if (length)
+			return refuse(record, "control-out", length);
+		server->told++;
+		all_asked(server, record);
 		break;
 	case SIM_SERVER_DONE:
 		if (length)
@@ -138,6 +185,16 @@ static void put_message(unsigned char *message, unsigned command, const char *na
 	memset(message, 0, SIM_MESSAGE_SIZE);
 	message[0] = (unsigned char)command;
 	memcpy(message + 4, name, strlen(name));
+}
+
+static void put_metadata(
+	const struct sim_server *server, struct sim_record *record, unsigned char *message)
+{
+	char name[SIM_METADATA_MAX] = "";
+
+	sim_recovery_message(&server->recovery, server->told, name);
+	sim_record_add(record, SIM_EVENT_METADATA, name, 0, NULL);
+	put_message(message, COMMAND_SIZE, name);
 }
 
 /* A message that is none; its length. */
@@ -181,6 +238,8 @@ ssize_t sim_server_control_in(struct sim_server *server, struct sim_record *reco
 
 	if (server->state == SIM_SERVER_DONE)
 		put_message(buffer, COMMAND_DONE, "");
+	else if (server->state == SIM_SERVER_TELL)
+		put_metadata(server, record, buffer);
 	else
 		put_message(buffer, server->state == SIM_SERVER_READ ? COMMAND_READ : COMMAND_SIZE,
 			wish(server)->name);
@@ -191,7 +250,7 @@ ssize_t sim_server_control_in(struct sim_server *server, struct sim_record *reco
 int sim_server_bulk(
 	struct sim_server *server, struct sim_record *record, const void *data, size_t size)
 {
-	uint64_t total = server->inflow.announced;
+	uint64_t at = server->inflow.received, total = server->inflow.announced;
 	char digest[SIM_DIGEST_MAX];
 	int r;
 
@@ -202,11 +261,16 @@ int sim_server_bulk(
 		return refuse(record, "bulk", size);
 	}
 
+	if (server->recovers)
+		sim_recovery_keep(&server->recovery, wish(server)->name, at, data, size);
+
 	r = sim_inflow_end(&server->inflow, digest);
 	if (r <= 0)
 		return r;
 	sim_record_add(record, SIM_EVENT_FILE, wish(server)->name, total, digest);
+	if (server->recovers)
+		sim_recovery_arrived(&server->recovery, wish(server)->name, total, digest);
 	server->asked = false;
-	next_wish(server, true);
+	next_wish(server, record, true);
 	return 0;
 }

@@ -105,7 +105,7 @@ static const char *key_model(struct sim_spec *spec, const char *value)
 	const struct sim_model *model = sim_model_find(value);
 
 	if (!model)
-		return "no such model (cm4, cm4-lite, cm3, cm5)";
+		return "no such model (cm4, cm4-lite, cm5, cm3, cm1)";
 	spec->model = model;
 	return NULL;
 }
@@ -154,7 +154,8 @@ static const struct {
 		"keeps media as DIR/SERIAL-mmcblk0.img, each a file or a symlink to a block\n"
 		"                     device, and writes what was received into "
 		"DIR/SERIAL-record.txt;\n"
-		"                     DIR holds no colon (without it: media in memory)"},
+		"                     an EEPROM that was updated is DIR/SERIAL-eeprom.bin; DIR\n"
+		"                     holds no colon (without it: media in memory)"},
 	{"kernel-log", "FILE", key_kernel_log,
 		"lines that the kernel says, followed as they are added; denied: it may\n"
 		"                     not be read"},
@@ -284,5 +285,11 @@ void sim_spec_help(FILE *stream)
 	fputs("models:\n", stream);
 	for (size_t i = 0; sim_model_get(i); i++)
 		fprintf(stream, "  %-18s %s\n", sim_model_get(i)->name, sim_model_get(i)->help);
+	fputs("what becomes of a module follows from the second stage that it was sent: mass "
+	      "storage\n"
+	      "of the VPU where that holds the text start4.elf (CM1, CM3: any), an EEPROM update "
+	      "where\n"
+	      "it holds pieeprom.bin (CM4, CM5), else the Linux gadget\n",
+		stream);
 	sim_fault_help(stream);
 }

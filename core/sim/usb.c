@@ -87,6 +87,21 @@ static int begin(struct sim_usb *usb, uint64_t deadline)
 	return r < 0 ? r : strike(usb, deadline);
 }
 
+/* What is made of a module once its second stage has all it asked for. */
+static void leave_second(struct sim_module *module)
+{
+	if (module->server.recovers && sim_recovery_reboots(&module->server.recovery)) {
+		sim_module_leave(module, SIM_NEXT_REBOOT, module->spec->boot_ms);
+	} else if (module->server.recovers) {
+		sim_record_add(&module->record, SIM_EVENT_BLINKS, NULL, 0, NULL);
+		sim_module_leave(module, SIM_NEXT_NOTHING, 0);
+	} else if (module->server.lame || sim_faults_have(&module->faults, SIM_FAULT_NO_DISK)) {
+		sim_module_leave(module, SIM_NEXT_NOTHING, 0);
+	} else {
+		sim_module_leave(module, SIM_NEXT_DISK, sim_module_disk_ms(module));
+	}
+}
+
 /* After every request: a machine that has all it wanted moves on. */
 static void move_on(struct sim_module *module)
 {
@@ -98,18 +113,20 @@ static void move_on(struct sim_module *module)
 
 		if (module->rom.state != SIM_ROM_LEAVES && !early)
 			return;
+		module->program = sim_model_program(
+			module->spec->model, module->rom.msd.found, module->rom.recovery.found);
 		if (sim_faults_have(faults, SIM_FAULT_NO_SECOND))
 			sim_module_leave(module, SIM_NEXT_NOTHING, 0);
 		else if (sim_faults_have(faults, SIM_FAULT_ROM_TWICE) && !module->rom_twice)
 			sim_module_leave(module, SIM_NEXT_ROM_AGAIN, sim_module_second_ms(module));
 		else
 			sim_module_leave(module, SIM_NEXT_SECOND, sim_module_second_ms(module));
-	} else if (module->server.state == SIM_SERVER_LEAVES) {
-		if (module->server.lame || sim_faults_have(faults, SIM_FAULT_NO_DISK))
-			sim_module_leave(module, SIM_NEXT_NOTHING, 0);
-		else
-			sim_module_leave(module, SIM_NEXT_DISK, sim_module_disk_ms(module));
+		return;
 	}
+	if (module->server.recovers)
+		sim_module_write_eeprom(module);
+	if (module->server.state == SIM_SERVER_LEAVES)
+		leave_second(module);
 }
 
 static int control_out(

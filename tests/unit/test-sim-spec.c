@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "sim/model.h"
+#include "sim/search.h"
 #include "sim/spec.h"
 #include "util/cleanup.h"
 
@@ -90,7 +91,7 @@ static void what_is_not_understood_is_named(void **state)
 		{"emmc=9000000000000000000G", "emmc="},
 		{"emmc=-1", "emmc=-1"},
 		{"link=fast", "link=fast"},
-		{"model=cm1", "model=cm1"},
+		{"model=cm2", "model=cm2"},
 		{"dir=", "dir="},
 		{"dir=/a:b", "colon"},
 		{"count=2:", "''"},
@@ -102,6 +103,9 @@ static void what_is_not_understood_is_named(void **state)
 		{"fault=unplug@rom=3", "fault=unplug@rom=3"},
 		{"fault=unplug@file=", "fault=unplug@file="},
 		{"fault=nonsense@polite", "fault=nonsense@polite"},
+		{"fault=eeprom", "fault=eeprom"},
+		{"fault=eeprom@red", "fault=eeprom@red"},
+		{"fault=locked@1", "fault=locked@1"},
 		{"fault=0/held", "fault=0/held"},
 		{"fault=3/held:count=2", "only 2 modules"},
 	};
@@ -132,11 +136,12 @@ static void too_many_faults_are_refused(void **state)
 static void help_lists_every_key_model_and_fault(void **state)
 {
 	static const char *const words[] = {"count=", "emmc=", "nvme=", "link=", "medium=", "boot=",
-		"model=", "dir=", "fault=", "cm4-lite", "cm3", "cm5", "silent@POINT",
+		"model=", "dir=", "fault=", "cm4-lite", "cm3", "cm5", "cm1", "silent@POINT",
 		"unplug@POINT", "stall@POINT",
 		"nonsense@bad-command|no-nul|dotdot|absolute|control|endless|short",
 		"console@none|dead|noisy", "corrupt@BYTES", "replug@MS", "adopt", "second-stage",
-		"done", "write=BYTES", "file=NAME"};
+		"done", "write=BYTES", "file=NAME", "eeprom@green|hash|failed|mute|garbage",
+		"locked", "fastboot", "start4.elf", "eeprom.bin"};
 	char *text = NULL;
 	size_t size;
 	FILE *stream = open_memstream(&text, &size);
@@ -152,29 +157,89 @@ static void help_lists_every_key_model_and_fault(void **state)
 	free(text);
 }
 
+static struct usb_identity identify(
+	const char *model, enum sim_stage stage, enum sim_program program, bool full_speed)
+{
+	struct usb_identity id;
+
+	sim_model_identify(
+		sim_model_find(model), stage, program, "1-1.1", 0xaf04b2da, full_speed, &id);
+	return id;
+}
+
 static void identities_follow_the_stages(void **state)
 {
 	struct usb_identity id;
 
-	sim_model_identify(sim_model_find("cm4"), SIM_STAGE_ROM, "1-1.1", 0xaf04b2da, false, &id);
+	id = identify("cm4", SIM_STAGE_ROM, SIM_PROGRAM_GADGET, false);
 	assert_string_equal(id.serial, "af04b2da");
 	assert_int_equal(id.link_mbps, 480);
-	sim_model_identify(
-		sim_model_find("cm4"), SIM_STAGE_SECOND, "1-1.1", 0xaf04b2da, false, &id);
+	id = identify("cm4", SIM_STAGE_SECOND, SIM_PROGRAM_GADGET, false);
 	assert_int_equal(id.serial_index, 4);
 	assert_null(strstr(id.serial, "af04b2da"));
-	sim_model_identify(sim_model_find("cm4"), SIM_STAGE_DISK, "1-1.1", 0xaf04b2da, true, &id);
+	id = identify("cm4", SIM_STAGE_DISK, SIM_PROGRAM_GADGET, true);
 	assert_string_equal(id.serial, "10000000af04b2da");
 	assert_int_equal(id.link_mbps, 12);
-	sim_model_identify(sim_model_find("cm5"), SIM_STAGE_DISK, "1-1.1", 0xaf04b2da, false, &id);
+	id = identify("cm5", SIM_STAGE_DISK, SIM_PROGRAM_GADGET, false);
 	assert_string_equal(id.serial + 8, "af04b2da");
 	assert_string_not_equal(id.serial, "10000000af04b2da");
-	sim_model_identify(sim_model_find("cm3"), SIM_STAGE_ROM, "1-1.1", 0xaf04b2da, false, &id);
+	id = identify("cm3", SIM_STAGE_ROM, SIM_PROGRAM_MSD, false);
 	assert_string_equal(id.serial, "");
-	sim_model_identify(
-		sim_model_find("cm3"), SIM_STAGE_SECOND, "1-1.1", 0xaf04b2da, false, &id);
+	id = identify("cm3", SIM_STAGE_SECOND, SIM_PROGRAM_MSD, false);
 	assert_string_equal(id.serial, "Broadcom");
 	assert_int_equal(id.link_mbps, 12);
+}
+
+static void identities_follow_the_program(void **state)
+{
+	struct usb_identity id = identify("cm4", SIM_STAGE_DISK, SIM_PROGRAM_MSD, false);
+
+	assert_int_equal(id.product, 0x0001);
+	assert_string_equal(id.serial, "af04b2da");
+	id = identify("cm1", SIM_STAGE_DISK, SIM_PROGRAM_MSD, false);
+	assert_int_equal(id.product, 0x0001);
+	assert_int_equal(id.serial_index, 0);
+	id = identify("cm4", SIM_STAGE_FASTBOOT, SIM_PROGRAM_GADGET, false);
+	assert_int_equal(id.vendor, 0x18d1);
+	assert_int_equal(id.product, 0x4e40);
+	assert_string_equal(id.serial, "10000000af04b2da");
+}
+
+/* Where both texts stand in it, as in usbboot's bootcode4.bin, it is the mass storage's. */
+static void a_second_stage_is_known_by_the_texts_in_it(void **state)
+{
+	const struct sim_model *cm4 = sim_model_find("cm4"), *cm5 = sim_model_find("cm5"),
+			       *cm3 = sim_model_find("cm3");
+
+	assert_int_equal(sim_model_program(cm4, false, false), SIM_PROGRAM_GADGET);
+	assert_int_equal(sim_model_program(cm4, true, false), SIM_PROGRAM_MSD);
+	assert_int_equal(sim_model_program(cm4, true, true), SIM_PROGRAM_MSD);
+	assert_int_equal(sim_model_program(cm4, false, true), SIM_PROGRAM_RECOVERY);
+	assert_int_equal(sim_model_program(cm5, false, true), SIM_PROGRAM_RECOVERY);
+	assert_int_equal(sim_model_program(cm5, false, false), SIM_PROGRAM_GADGET);
+	assert_int_equal(sim_model_program(cm3, false, false), SIM_PROGRAM_MSD);
+	assert_int_equal(sim_model_program(cm3, false, true), SIM_PROGRAM_MSD);
+}
+
+static bool finds(const char *text, const char *bytes, size_t piece)
+{
+	struct sim_search search = {.text = text};
+	size_t n = strlen(bytes);
+
+	for (size_t at = 0; at < n; at += piece)
+		sim_search_feed(&search, bytes + at, n - at < piece ? n - at : piece);
+	return search.found;
+}
+
+static void a_text_is_found_however_it_is_cut(void **state)
+{
+	for (size_t piece = 1; piece < 20; piece++) {
+		assert_true(finds("pieeprom.bin", "pieepieeprom.bin", piece));
+		assert_true(finds("aabaac", "aabaabaac", piece));
+		assert_false(finds("start4.elf", "start.elf start4el start4.el", piece));
+		assert_false(finds("aab", "aaaaaaa", piece));
+		assert_false(finds(NULL, "anything", piece));
+	}
 }
 
 int main(void)
@@ -187,6 +252,9 @@ int main(void)
 		cmocka_unit_test(too_many_faults_are_refused),
 		cmocka_unit_test(help_lists_every_key_model_and_fault),
 		cmocka_unit_test(identities_follow_the_stages),
+		cmocka_unit_test(identities_follow_the_program),
+		cmocka_unit_test(a_second_stage_is_known_by_the_texts_in_it),
+		cmocka_unit_test(a_text_is_found_however_it_is_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
