@@ -12,9 +12,9 @@
 
 /*
  * The second stage's side of the wire: fetches its program's files from the host's file server, one
- * after the other (GetFileSize, and ReadFile for what is there), tells metadata where it has any, then says Done. Pure, and as
- * strict as the ROM (rom.h); what a ReadFile brings must have the size that was given a moment
- * before.
+ * after the other (GetFileSize, and ReadFile for what is there), tells metadata where it has any,
+ * then says Done. Pure, and as strict as the ROM (rom.h); what a ReadFile brings must have the size
+ * that was given a moment before.
  *
  * Belongs to its module, whose lock guards it.
  */
