@@ -55,6 +55,13 @@ static const struct sim_wish msd_2711[] = {
 	{NULL, SIM_NEED_NOTHING},
 };
 
+/* ... and secure-boot-msd's, whose boot.img holds the rest. */
+static const struct sim_wish ramdisk_2711[] = {
+	{"boot.img", SIM_NEED_DISK},
+	{"boot.sig", SIM_NEED_SIGNATURE},
+	{NULL, SIM_NEED_NOTHING},
+};
+
 /* recovery.bin, as rpiboot of 2024 logged it: it looks for the image twice, and reads it last. */
 static const struct sim_wish recovery[] = {
 	{"config.txt", SIM_NEED_NOTHING},
@@ -94,6 +101,7 @@ static const struct sim_model models[] = {
 		.eeprom = 512 << 10,
 		.usual = SIM_PROGRAM_GADGET,
 		.msd_text = "start4.elf",
+		.ramdisk = ramdisk_2711,
 		.wishes = {wishes_2711, msd_2711, recovery},
 	},
 	{
@@ -109,6 +117,7 @@ static const struct sim_model models[] = {
 		.eeprom = 512 << 10,
 		.usual = SIM_PROGRAM_GADGET,
 		.msd_text = "start4.elf",
+		.ramdisk = ramdisk_2711,
 		.wishes = {wishes_2711, msd_2711, recovery},
 	},
 	{

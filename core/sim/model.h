@@ -50,13 +50,18 @@ struct sim_model {
 	uint8_t second_index;	   /* ... of the second stage */
 	const char *second_serial; /* its text */
 	unsigned second_mbps;	   /* the second stage's own speed */
-	uint8_t msd_index;	   /* ... of the VPU's mass storage */
+	uint8_t msd_index;	   /* iSerialNumber of the VPU's mass storage */
 	uint32_t serial_upper;	   /* of the disk's 64 bits; 0: it differs from module to module */
 	bool has_emmc;		   /* soldered on; else a card slot, empty unless a size is given */
 	uint32_t eeprom;	   /* its size; 0: there is none */
 	enum sim_program usual; /* what runs where nothing in the second stage speaks for another */
-	const char *
-		msd_text; /* what stands in a second stage that is the VPU's mass storage; NULL: there is none */
+	/* The text in a second stage that is the VPU's mass storage; NULL: there is none for it. */
+	const char *msd_text;
+	/*
+	 * What the VPU's mass storage asks for behind config.txt, where that says boot_ramdisk=1 or
+	 * the module is locked; NULL: it knows of no such thing.
+	 */
+	const struct sim_wish *ramdisk;
 	/* Each program's questions, in order; ends with a NULL name. */
 	const struct sim_wish *wishes[SIM_PROGRAMS];
 };

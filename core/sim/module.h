@@ -120,7 +120,7 @@ void sim_module_unplug_locked(struct sim_module *module);
 /* Leaves the bus to come back as @next after @ms of its own time. */
 void sim_module_leave(struct sim_module *module, enum sim_next next, unsigned ms);
 
-/* All is said to the second stage, or nearly: what it does by itself. */
+/* Writes the EEPROM, where the recovery has just found that due. */
 void sim_module_write_eeprom(struct sim_module *module);
 
 /* Whether its mass storage shows that disk: the VPU's knows the eMMC alone. */

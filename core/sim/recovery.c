@@ -86,7 +86,7 @@ const char *sim_recovery_setting(const struct sim_recovery *recovery, const char
 	return value;
 }
 
-static bool is_set(const struct sim_recovery *recovery, const char *key)
+bool sim_recovery_is_set(const struct sim_recovery *recovery, const char *key)
 {
 	const char *value = sim_recovery_setting(recovery, key);
 
@@ -95,7 +95,7 @@ static bool is_set(const struct sim_recovery *recovery, const char *key)
 
 bool sim_recovery_reboots(const struct sim_recovery *recovery)
 {
-	return is_set(recovery, "recovery_reboot");
+	return sim_recovery_is_set(recovery, "recovery_reboot");
 }
 
 /* The first thing in pieeprom.sig is the sum, in hex; ts: and rsa2048: follow it. */
@@ -111,7 +111,7 @@ static bool is_sound(const struct sim_recovery *recovery)
 void sim_recovery_decide(struct sim_recovery *recovery, struct sim_record *record)
 {
 	for (size_t i = 0; i < N_IRREVERSIBLE; i++) {
-		if (is_set(recovery, irreversible[i]))
+		if (sim_recovery_is_set(recovery, irreversible[i]))
 			sim_record_add(record, SIM_EVENT_OTP, irreversible[i], 0, NULL);
 	}
 	/* Where it finds none it is content, and green (rpi-eeprom#735). */

@@ -57,6 +57,8 @@ void sim_recovery_decide(struct sim_recovery *recovery, struct sim_record *recor
 /* Writes it, to @path (NULL: nowhere), where it is due. */
 void sim_recovery_write(struct sim_recovery *recovery, const char *path, struct sim_record *record);
 
+/* Whether config.txt has @key with a number other than 0. */
+bool sim_recovery_is_set(const struct sim_recovery *recovery, const char *key);
 bool sim_recovery_reboots(const struct sim_recovery *recovery);
 
 /* config.txt's value of @key; NULL: it has none. */

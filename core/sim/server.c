@@ -13,6 +13,7 @@ void sim_server_reset(struct sim_server *server, const struct sim_model *model,
 	*server = (struct sim_server){
 		.wishes = model->wishes[program],
 		.packet = packet,
+		.ramdisk = program == SIM_PROGRAM_MSD ? model->ramdisk : NULL,
 		.recovers = program == SIM_PROGRAM_RECOVERY,
 		.recovery = {.model = model},
 	};
@@ -83,6 +84,28 @@ static void give_up_wishes(struct sim_server *server)
 		server->wish++;
 }
 
+/* Behind config.txt another list of wishes may follow. */
+static bool turn_to_ramdisk(struct sim_server *server)
+{
+	if (!server->ramdisk || strcmp(wish(server)->name, "config.txt") != 0)
+		return false;
+	if (!server->locked && !sim_recovery_is_set(&server->recovery, "boot_ramdisk"))
+		return false;
+	server->wishes = server->ramdisk;
+	server->wish = 0;
+	return true;
+}
+
+static void advance(struct sim_server *server)
+{
+	if (hostile_wish(server))
+		server->talked++;
+	else if (wish(server)->name && !turn_to_ramdisk(server))
+		server->wish++;
+	while (wish(server)->need == SIM_NEED_SIGNATURE && !server->locked)
+		server->wish++;
+}
+
 /* The wish under way has had its answer. */
 static void next_wish(struct sim_server *server, struct sim_record *record, bool found)
 {
@@ -98,12 +121,7 @@ static void next_wish(struct sim_server *server, struct sim_record *record, bool
 		give_up_wishes(server);
 	server->lame = server->lame || (!found && wish(server)->need == SIM_NEED_DISK);
 
-	if (hostile_wish(server))
-		server->talked++;
-	else if (wish(server)->name)
-		server->wish++;
-	while (wish(server)->need == SIM_NEED_SIGNATURE && !server->locked)
-		server->wish++;
+	advance(server);
 	server->state = SIM_SERVER_SIZE;
 	if (!wish(server)->name)
 		all_asked(server, record);
@@ -261,7 +279,7 @@ int sim_server_bulk(
 		return refuse(record, "bulk", size);
 	}
 
-	if (server->recovers)
+	if (server->recovers || server->ramdisk)
 		sim_recovery_keep(&server->recovery, wish(server)->name, at, data, size);
 
 	r = sim_inflow_end(&server->inflow, digest);

@@ -31,6 +31,8 @@ enum sim_server_state {
 
 struct sim_server {
 	const struct sim_wish *wishes; /* the program's */
+	const struct sim_wish
+		*ramdisk; /* what may take their place behind config.txt; NULL: nothing */
 	enum sim_server_state state;
 	bool asked; /* a message was fetched and waits for its answer */
 	bool halted;
@@ -43,7 +45,7 @@ struct sim_server {
 	size_t wish;   /* the one that is under way */
 	uint64_t size; /* of it */
 	bool recovers;
-	struct sim_recovery recovery; /* of who recovers */
+	struct sim_recovery recovery; /* of who recovers; config.txt of all */
 	unsigned told;		      /* messages of metadata so far */
 	struct sim_inflow inflow;
 };

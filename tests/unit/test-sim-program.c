@@ -38,6 +38,27 @@ static void without_start4_elf_there_is_no_mass_storage(void **state)
 	host_free(host);
 }
 
+/* secure-boot-msd: the same loader, and all the rest in boot.img. */
+static void mass_storage_of_the_vpu_may_come_out_of_boot_img(void **state)
+{
+	static const struct file files[] = {{"config.txt", "boot_ramdisk=1\n", 15},
+		{"boot.img", "img", 3}, {"boot.sig", "sig", 3}, {NULL, NULL, 0}};
+	static struct talk talk;
+	struct host *host = run(QUICK, "start4.elf", files, &talk);
+
+	assert_string_equal(talk.asked, "config.txt !config.txt boot.img !boot.img ");
+	host_expect(host, "usb- 1-1.1");
+	host_expect(host, "usb+ 1-1.1 0001/3");
+	host_free(host);
+
+	host = run(QUICK ":fault=locked", "start4.elf", files, &talk);
+	assert_string_equal(
+		talk.asked, "config.txt !config.txt boot.img !boot.img boot.sig !boot.sig ");
+	host_expect(host, "usb- 1-1.1");
+	host_expect(host, "usb+ 1-1.1 0001/3");
+	host_free(host);
+}
+
 static void a_locked_module_asks_for_boot_sig_until_it_gets_it(void **state)
 {
 	static const struct file unsigned_set[] = {{"mcb.bin", "mcb", 3}, {"bootmain", "main", 4},
@@ -92,6 +113,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mass_storage_of_the_vpu_has_one_disk_and_no_console),
 		cmocka_unit_test(without_start4_elf_there_is_no_mass_storage),
+		cmocka_unit_test(mass_storage_of_the_vpu_may_come_out_of_boot_img),
 		cmocka_unit_test(a_locked_module_asks_for_boot_sig_until_it_gets_it),
 		cmocka_unit_test(a_fastboot_gadget_sits_on_its_port),
 		cmocka_unit_test(a_cm1_boots_as_a_cm3_does),
