@@ -92,7 +92,7 @@ static int end_range(struct tally *tally)
 	int r = digest_final(tally->range, sum);
 
 	tally->under_way = NULL;
-	if (r < 0)
+	if (r < 0 || !range->has_sum)
 		return r;
 	if (memcmp(sum, range->sum, tally->bmap->sum_size) != 0)
 		return -EBADMSG;

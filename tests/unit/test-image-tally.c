@@ -177,6 +177,20 @@ static void a_bmap_may_come_in_the_middle(void **state)
 	end(&s);
 }
 
+static void a_range_without_a_checksum_is_not_compared(void **state)
+{
+	struct story s;
+
+	begin(&s);
+	s.bmap->ranges[1].has_sum = false;
+	memset(s.bmap->ranges[1].sum, 0, sizeof(s.bmap->ranges[1].sum));
+	assert_int_equal(image_set_bmap(s.f.image, s.bmap), 0);
+	write_all(&s);
+	assert_int_equal(do_flush(s.f.image), 0);
+	only_what_is_mapped_is_on_the_medium(&s);
+	end(&s);
+}
+
 static void a_mapped_block_that_was_leapt_over_is_zeros(void **state)
 {
 	struct story s;
@@ -263,6 +277,7 @@ int main(void)
 		cmocka_unit_test(what_came_out_of_order_is_read_from_the_disk),
 		cmocka_unit_test(and_found_out_there),
 		cmocka_unit_test(a_bmap_may_come_in_the_middle),
+		cmocka_unit_test(a_range_without_a_checksum_is_not_compared),
 		cmocka_unit_test(a_mapped_block_that_was_leapt_over_is_zeros),
 		cmocka_unit_test(an_image_of_another_size_is_another_image),
 		cmocka_unit_test(the_sum_of_the_raw_image_knows_what_it_does_not_know),
