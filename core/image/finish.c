@@ -56,15 +56,29 @@ static int finish_start(struct cm4_image *image)
 	return r;
 }
 
+/* ... on the medium and proved. A bmap that comes meanwhile has been dropped during the flash, and counts. */
+static int finish_before_start(struct cm4_image *image)
+{
+	uint64_t change = image->change;
+	unsigned bmap;
+	int r;
+
+	do {
+		bmap = image->tally.n_bmaps;
+		r = finish_rest(image);
+		if (r < 0 || image->change != change)
+			return r;
+		tell_verifying(image);
+		r = prove_wait(image);
+	} while (r == 0 && image->change == change && image->tally.n_bmaps != bmap);
+	return r;
+}
+
 int finish_flash(struct cm4_image *image)
 {
 	uint64_t change = image->change;
-	int r = finish_rest(image);
+	int r = finish_before_start(image);
 
-	if (r < 0 || image->change != change)
-		return r;
-	tell_verifying(image);
-	r = prove_wait(image);
 	if (r == 0 && image->change == change)
 		r = finish_start(image);
 	if (r < 0)

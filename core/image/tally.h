@@ -34,6 +34,7 @@ struct tally {
 	unsigned char hash[TALLY_HASH];
 
 	struct bmap *bmap;	/* with a reference; NULL: none */
+	unsigned n_bmaps;	/* how often there was another */
 	struct rangemap mapped; /* what is written */
 	struct rangemap right;	/* ranges of the bmap, by number, that have been found right */
 	struct digest *range;	/* of the one under way */

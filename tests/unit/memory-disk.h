@@ -40,6 +40,7 @@ struct disk {
 	uint64_t size;
 	bool held;	  /* transfers wait until it is let go, or aborted */
 	uint64_t hold_at; /* writes at this offset do; 0: none */
+	uint64_t hold_reads; /* reads of so many bytes or more do; 0: none */
 	unsigned waiting; /* transfers that do */
 	int fail_write, fail_read, fail_sync;
 	unsigned last; /* the power goes after so many writes and syncs; 0: never */
@@ -144,6 +145,12 @@ static inline int disk_read(struct block *block, void *buffer, size_t size, uint
 	LOCKED(&disk->lock);
 	int r = disk_pass(disk);
 
+	if (r == 0 && disk->hold_reads && size >= disk->hold_reads) {
+		disk->waiting++;
+		pthread_cond_broadcast(&disk->moved);
+		AWAIT(&disk->lock, &disk->moved, !disk->hold_reads);
+		disk->waiting--;
+	}
 	if (r < 0 || disk->fail_read)
 		return r < 0 ? r : disk->fail_read;
 	disk_check(disk, offset, size, buffer);
@@ -336,6 +343,15 @@ static inline void disk_hold_at(struct disk *disk, uint64_t offset)
 	LOCKED(&disk->lock);
 
 	disk->hold_at = offset;
+	pthread_cond_broadcast(&disk->moved);
+}
+
+/* Reads of @size bytes or more wait, until 0 is said. */
+static inline void disk_hold_reads(struct disk *disk, uint64_t size)
+{
+	LOCKED(&disk->lock);
+
+	disk->hold_reads = size;
 	pthread_cond_broadcast(&disk->moved);
 }
 

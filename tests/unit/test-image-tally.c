@@ -191,6 +191,49 @@ static void a_range_without_a_checksum_is_not_compared(void **state)
 	end(&s);
 }
 
+/* At the close, while what came out of order is read from the disk. @next: what the medium is to be judged by. */
+static ssize_t close_with_another_bmap(struct story *s, struct bmap *next)
+{
+	struct asked flush;
+
+	assert_int_equal(image_set_bmap(s->f.image, s->bmap), 0);
+	write_backwards(s);
+	assert_int_equal(do_sync(s->f.image), 0);
+	disk_hold_reads(s->f.disk, MIB);
+	ask(&flush, s->f.image, CM4_IO_FLUSH, 0, 0, NULL);
+	disk_await_transfer(s->f.disk);
+	assert_int_equal(image_set_bmap(s->f.image, next), 0);
+	disk_hold_reads(s->f.disk, 0);
+	return answer_of(&flush);
+}
+
+static void a_bmap_may_make_way_for_another_during_the_close(void **state)
+{
+	struct bmap *next;
+	struct story s;
+
+	begin(&s);
+	next = make_bmap(s.f.data);
+	assert_int_equal(close_with_another_bmap(&s, next), 0);
+	only_what_is_mapped_is_on_the_medium(&s);
+	bmap_unref(next);
+	end(&s);
+}
+
+static void and_the_other_one_is_looked_at(void **state)
+{
+	struct bmap *next;
+	struct story s;
+
+	begin(&s);
+	next = make_bmap(s.f.data);
+	next->ranges[0].sum[0] ^= 1;
+	assert_int_equal(close_with_another_bmap(&s, next), -EBADMSG);
+	assert_filled(s.f.disk->medium, MIB, 0);
+	bmap_unref(next);
+	end(&s);
+}
+
 static void a_mapped_block_that_was_leapt_over_is_zeros(void **state)
 {
 	struct story s;
@@ -278,6 +321,8 @@ int main(void)
 		cmocka_unit_test(and_found_out_there),
 		cmocka_unit_test(a_bmap_may_come_in_the_middle),
 		cmocka_unit_test(a_range_without_a_checksum_is_not_compared),
+		cmocka_unit_test(a_bmap_may_make_way_for_another_during_the_close),
+		cmocka_unit_test(and_the_other_one_is_looked_at),
 		cmocka_unit_test(a_mapped_block_that_was_leapt_over_is_zeros),
 		cmocka_unit_test(an_image_of_another_size_is_another_image),
 		cmocka_unit_test(the_sum_of_the_raw_image_knows_what_it_does_not_know),
