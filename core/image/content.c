@@ -111,12 +111,24 @@ static void sized(struct cm4_image *image)
 	image->size_is_given = false;
 }
 
+/* Blocks that need no bytes any more which were left out before. */
+static int came_at_last(struct cm4_image *image, uint64_t first, uint64_t end)
+{
+	return rangemap_remove(&image->tally.left_out, first, end);
+}
+
 /* Of a flash, what a bmap leaves out goes nowhere. */
 static int put_mapped(struct cm4_image *image, uint64_t at, uint64_t end,
 	const unsigned char *source, bool written)
 {
-	return written ? put(image, at, end, source)
-		       : rangemap_add(&image->known, FIRST_BLOCK(at), END_BLOCK(end));
+	int r;
+
+	if (written) {
+		r = put(image, at, end, source);
+		return r < 0 ? r : came_at_last(image, END_BLOCK(at), FIRST_BLOCK(end));
+	}
+	r = tally_leave_out(image, at, end, source);
+	return r < 0 ? r : rangemap_add(&image->known, FIRST_BLOCK(at), END_BLOCK(end));
 }
 
 static enum answer done(struct cm4_io *io, uint64_t result)
@@ -200,6 +212,8 @@ enum answer content_truncate(struct cm4_image *image, struct cm4_io *io)
 		r = rangemap_remove(&image->data, kept, UINT64_MAX);
 		if (r == 0)
 			r = rangemap_remove(&image->known, kept, UINT64_MAX);
+		if (r == 0)
+			r = came_at_last(image, kept, UINT64_MAX);
 		if (r < 0)
 			return not_done(image, r);
 		chunk_erase(&image->pool, kept * RANGEMAP_BLOCK, UINT64_MAX);
@@ -242,6 +256,8 @@ enum answer content_zero(struct cm4_image *image, struct cm4_io *io)
 		r = zero_edge(image, stop * RANGEMAP_BLOCK, end);
 	if (r == 0 && first < stop) {
 		r = map_hole(image, first, stop);
+		if (r == 0)
+			r = came_at_last(image, first, stop);
 		chunk_erase(&image->pool, first * RANGEMAP_BLOCK, stop * RANGEMAP_BLOCK);
 		head_erase(image, first * RANGEMAP_BLOCK, stop * RANGEMAP_BLOCK);
 	}

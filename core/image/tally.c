@@ -208,6 +208,14 @@ int tally_put(struct cm4_image *image, uint64_t offset, const unsigned char *dat
 	return r == -EBADMSG ? fail_range(image, offset, offset + n) : r;
 }
 
+int tally_leave_out(
+	struct cm4_image *image, uint64_t offset, uint64_t end, const unsigned char *data)
+{
+	if (!data || is_zeros(data, end - offset))
+		return 0;
+	return rangemap_add(&image->tally.left_out, FIRST_BLOCK(offset), END_BLOCK(end));
+}
+
 void tally_void(struct cm4_image *image, uint64_t offset)
 {
 	struct tally *tally = &image->tally;
@@ -307,12 +315,31 @@ static int check_ranges(struct cm4_image *image)
 	return r;
 }
 
+/* What one bmap left out is wanted where there is another by now, or none: it has gone. */
+static int check_left_out(struct cm4_image *image)
+{
+	uint64_t first, end = 0, last = END_BLOCK(image->size);
+
+	while (rangemap_next_run(&image->tally.left_out, end, last, true, &first, &end)) {
+		if (!tally_next_written(image, &first, &end))
+			continue;
+		image_fail(image, -EBADMSG, true,
+			"bytes %" PRIu64 " to %" PRIu64
+			" of the image were left out, by a bmap that is no longer beside it; copy "
+			"it again",
+			first * RANGEMAP_BLOCK, end * RANGEMAP_BLOCK - 1);
+		return writer_verdict(image);
+	}
+	return 0;
+}
+
 static int check_bmap(struct cm4_image *image)
 {
 	const struct bmap *bmap = image->tally.bmap;
+	int r = check_left_out(image);
 
-	if (!bmap)
-		return 0;
+	if (!bmap || r < 0)
+		return r;
 	if (image->size < bmap->image_size)
 		return -EBADMSG;
 	if (image->size > bmap->image_size) {
@@ -452,6 +479,7 @@ void tally_forget(struct cm4_image *image)
 	tally->broken = tally->has_hash = false;
 	tally->under_way = NULL;
 	rangemap_clear(&tally->right);
+	rangemap_clear(&tally->left_out);
 	if (tally->raw)
 		digest_reset(tally->raw);
 }
@@ -459,6 +487,7 @@ void tally_forget(struct cm4_image *image)
 void tally_fini(struct cm4_image *image)
 {
 	drop_bmap(&image->tally);
+	rangemap_clear(&image->tally.left_out);
 	digest_free(image->tally.raw);
 	image->tally.raw = NULL;
 }

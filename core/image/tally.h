@@ -33,11 +33,12 @@ struct tally {
 	uint64_t hash_change;
 	unsigned char hash[TALLY_HASH];
 
-	struct bmap *bmap;	/* with a reference; NULL: none */
-	unsigned n_bmaps;	/* how often there was another */
-	struct rangemap mapped; /* what is written */
-	struct rangemap right;	/* ranges of the bmap, by number, that have been found right */
-	struct digest *range;	/* of the one under way */
+	struct bmap *bmap;	  /* with a reference; NULL: none */
+	unsigned n_bmaps;	  /* how often there was another */
+	struct rangemap mapped;	  /* what is written */
+	struct rangemap left_out; /* blocks of which bytes other than zeros came, and were not */
+	struct rangemap right;	  /* ranges of the bmap, by number, that have been found right */
+	struct digest *range;	  /* of the one under way */
 	const struct bmap_range *under_way;
 	uint64_t range_next; /* where it goes on */
 };
@@ -53,6 +54,10 @@ int tally_set_bmap(struct cm4_image *image, struct bmap *bmap);
  * -EBADMSG: a range is not what the bmap says, and the image has failed by it; -ENOMEM.
  */
 int tally_put(struct cm4_image *image, uint64_t offset, const unsigned char *data, uint64_t n);
+
+/* [offset, end) has come, and is not in the bmap: it is not written. @data NULL: zeros. 0 or -ENOMEM. */
+int tally_leave_out(
+	struct cm4_image *image, uint64_t offset, uint64_t end, const unsigned char *data);
 
 /* What had been reckoned of [offset, end of the file) is void: the size was cut, or a hole was made. */
 void tally_void(struct cm4_image *image, uint64_t offset);

@@ -38,10 +38,10 @@ struct disk {
 	unsigned char *bytes;  /* as it reads: what was written, synced or not */
 	unsigned char *medium; /* what is left of it when the power goes */
 	uint64_t size;
-	bool held;	  /* transfers wait until it is let go, or aborted */
-	uint64_t hold_at; /* writes at this offset do; 0: none */
+	bool held;	     /* transfers wait until it is let go, or aborted */
+	uint64_t hold_at;    /* writes at this offset do; 0: none */
 	uint64_t hold_reads; /* reads of so many bytes or more do; 0: none */
-	unsigned waiting; /* transfers that do */
+	unsigned waiting;    /* transfers that do */
 	int fail_write, fail_read, fail_sync;
 	unsigned last; /* the power goes after so many writes and syncs; 0: never */
 	unsigned done;

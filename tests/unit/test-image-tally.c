@@ -234,6 +234,58 @@ static void and_the_other_one_is_looked_at(void **state)
 	end(&s);
 }
 
+/* The one that is there at the end has to be true, and it has no checksums to show that bytes are missing. */
+static void what_a_bmap_left_out_is_not_there_for_the_next(void **state)
+{
+	struct story s;
+	struct bmap *small;
+
+	begin(&s);
+	small = make_bmap(s.f.data);
+	small->n_ranges = 1;
+	s.bmap->digest = NULL;
+	for (size_t i = 0; i < 3; i++)
+		s.bmap->ranges[i].has_sum = false;
+	assert_int_equal(image_set_bmap(s.f.image, small), 0);
+	assert_int_equal(do_write(s.f.image, 0, s.f.data, 4 * MIB), 4 * MIB);
+	assert_int_equal(image_set_bmap(s.f.image, s.bmap), 0);
+	assert_int_equal(
+		do_write(s.f.image, 4 * MIB, s.f.data + 4 * MIB, SIZE - 4 * MIB), SIZE - 4 * MIB);
+	assert_int_equal(do_flush(s.f.image), -EBADMSG);
+	assert_filled(s.f.disk->medium, MIB, 0);
+	bmap_unref(small);
+	end(&s);
+}
+
+static void nor_where_there_is_no_bmap_any_more(void **state)
+{
+	struct story s;
+
+	begin(&s);
+	assert_int_equal(image_set_bmap(s.f.image, s.bmap), 0);
+	assert_int_equal(do_write(s.f.image, 0, s.f.data, 4 * MIB), 4 * MIB);
+	assert_int_equal(image_set_bmap(s.f.image, NULL), 0);
+	assert_int_equal(
+		do_write(s.f.image, 4 * MIB, s.f.data + 4 * MIB, SIZE - 4 * MIB), SIZE - 4 * MIB);
+	assert_int_equal(do_flush(s.f.image), -EBADMSG);
+	assert_filled(s.f.disk->medium, MIB, 0);
+	end(&s);
+}
+
+static void unless_it_comes_once_more(void **state)
+{
+	struct story s;
+
+	begin(&s);
+	assert_int_equal(image_set_bmap(s.f.image, s.bmap), 0);
+	assert_int_equal(do_write(s.f.image, 0, s.f.data, 4 * MIB), 4 * MIB);
+	assert_int_equal(image_set_bmap(s.f.image, NULL), 0);
+	assert_int_equal(do_write(s.f.image, 0, s.f.data, SIZE), SIZE);
+	assert_int_equal(do_flush(s.f.image), 0);
+	assert_memory_equal(s.f.disk->medium, s.f.data, SIZE);
+	end(&s);
+}
+
 static void a_mapped_block_that_was_leapt_over_is_zeros(void **state)
 {
 	struct story s;
@@ -323,6 +375,9 @@ int main(void)
 		cmocka_unit_test(a_range_without_a_checksum_is_not_compared),
 		cmocka_unit_test(a_bmap_may_make_way_for_another_during_the_close),
 		cmocka_unit_test(and_the_other_one_is_looked_at),
+		cmocka_unit_test(what_a_bmap_left_out_is_not_there_for_the_next),
+		cmocka_unit_test(nor_where_there_is_no_bmap_any_more),
+		cmocka_unit_test(unless_it_comes_once_more),
 		cmocka_unit_test(a_mapped_block_that_was_leapt_over_is_zeros),
 		cmocka_unit_test(an_image_of_another_size_is_another_image),
 		cmocka_unit_test(the_sum_of_the_raw_image_knows_what_it_does_not_know),
