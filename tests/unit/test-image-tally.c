@@ -286,6 +286,24 @@ static void unless_it_comes_once_more(void **state)
 	end(&s);
 }
 
+/* qemu-img's way to begin: a block of zeros, a close, and then all of it. */
+static void zeros_that_come_before_all_else_are_not_its_last_word(void **state)
+{
+	static const unsigned char zeros[BLOCK];
+	struct story s;
+
+	begin(&s);
+	s.bmap->ranges[0].end = 1;
+	sum(s.f.data, BLOCK, s.bmap->ranges[0].sum);
+	assert_int_equal(image_set_bmap(s.f.image, s.bmap), 0);
+	assert_int_equal(do_truncate(s.f.image, SIZE), 0);
+	assert_int_equal(do_write(s.f.image, 0, zeros, BLOCK), BLOCK);
+	assert_int_equal(do_flush(s.f.image), 0);
+	write_all(&s);
+	assert_int_equal(do_flush(s.f.image), 0);
+	end(&s);
+}
+
 static void a_mapped_block_that_was_leapt_over_is_zeros(void **state)
 {
 	struct story s;
@@ -378,6 +396,7 @@ int main(void)
 		cmocka_unit_test(what_a_bmap_left_out_is_not_there_for_the_next),
 		cmocka_unit_test(nor_where_there_is_no_bmap_any_more),
 		cmocka_unit_test(unless_it_comes_once_more),
+		cmocka_unit_test(zeros_that_come_before_all_else_are_not_its_last_word),
 		cmocka_unit_test(a_mapped_block_that_was_leapt_over_is_zeros),
 		cmocka_unit_test(an_image_of_another_size_is_another_image),
 		cmocka_unit_test(the_sum_of_the_raw_image_knows_what_it_does_not_know),
