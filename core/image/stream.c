@@ -190,15 +190,28 @@ static bool take_flush(struct cm4_image *image, struct cm4_io *io)
 	return false;
 }
 
+/* Its decoder is gone, or its disk is another's: it can be closed, and a new file may begin. */
+static bool take_late(struct stream *stream, struct cm4_io *io)
+{
+	bool closes = io->kind == CM4_IO_SYNC || io->kind == CM4_IO_FLUSH;
+
+	if (io->kind == CM4_IO_READ)
+		return answered(io, -EOPNOTSUPP);
+	if (io->kind != CM4_IO_TRUNCATE || stream->image->superseded)
+		return answered(io, closes ? 0 : -ESTALE);
+	if (io->length == 0)
+		return take_truncate(stream, io);
+	return answered(io, io->length == stream->size ? 0 : -ESTALE);
+}
+
 bool stream_take(struct cm4_image *image, struct cm4_io *io)
 {
 	struct stream *stream = image->stream;
-	bool closes = io->kind == CM4_IO_SYNC || io->kind == CM4_IO_FLUSH;
 
 	if (image->error)
 		return answered(io, image->error);
 	if (image->superseded || stream->ended)
-		return answered(io, image->whole || closes ? 0 : -ESTALE);
+		return take_late(stream, io);
 	switch (io->kind) {
 	case CM4_IO_READ:
 		return answered(io, -EOPNOTSUPP);

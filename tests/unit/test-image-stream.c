@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "image-fixture.h"
 
 #include "decode-fixture.h"
@@ -370,6 +372,31 @@ static void an_abort_ends_it_with_all_who_wait(void **state)
 	end(&s);
 }
 
+/* Whether or not its decoder has been let go by now. */
+static void what_is_whole_and_closed_answers_as_what_it_is(void **state)
+{
+	struct cm4_image_attr attr;
+	unsigned char byte = 0;
+	struct story s;
+
+	begin(&s, pack_gz);
+	assert_int_equal(put(&s, 0, s.packed.n), s.packed.n);
+	assert_int_equal(do_flush(s.f.image), 0);
+	fixture_close(&s.f);
+	usleep(100000);
+	cm4_image_open(s.f.image, true);
+	assert_int_equal(do_io(s.f.image, CM4_IO_READ, 0, 1, &byte), -EOPNOTSUPP);
+	assert_int_not_equal(do_write(s.f.image, s.packed.n, &byte, 1), 0);
+	assert_int_equal(do_flush(s.f.image), 0);
+	assert_int_equal(do_truncate(s.f.image, 0), 0);
+	cm4_image_getattr(s.f.image, &attr);
+	assert_int_equal(attr.size, 0);
+	assert_int_equal(put(&s, 0, s.packed.n), s.packed.n);
+	assert_int_equal(do_flush(s.f.image), 0);
+	is_whole(&s);
+	end(&s);
+}
+
 static void another_image_on_the_disk_ends_it(void **state)
 {
 	struct story s;
@@ -402,6 +429,7 @@ int main(void)
 		cmocka_unit_test(its_beginning_written_anew_is_a_new_file),
 		cmocka_unit_test(a_writer_that_waits_can_be_interrupted),
 		cmocka_unit_test(an_abort_ends_it_with_all_who_wait),
+		cmocka_unit_test(what_is_whole_and_closed_answers_as_what_it_is),
 		cmocka_unit_test(another_image_on_the_disk_ends_it),
 	};
 
