@@ -122,6 +122,7 @@ static void take_write(struct stream *stream, struct cm4_io *io)
 		stream->size = at + n;
 	stream->sized_last = false;
 	stream->killed = false;
+	image->killed = false;
 	image->touched = true;
 	if (io->done == io->length)
 		complete(image, io, (ssize_t)io->length);

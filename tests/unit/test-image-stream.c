@@ -397,6 +397,27 @@ static void what_is_whole_and_closed_answers_as_what_it_is(void **state)
 	end(&s);
 }
 
+static void a_killed_writer_s_last_bytes_may_follow(void **state)
+{
+	struct story s;
+	size_t most;
+
+	begin(&s, pack_gz);
+	fixture_make_image(&s.f, 6 * MIB);
+	bytes_free(&s.packed);
+	s.packed = pack_gz((struct bytes){s.raw.data, 6 * MIB});
+	most = s.packed.n - 8; /* all but what gzip says at the end */
+	assert_int_equal(put(&s, 0, most), most);
+	assert_int_equal(do_killed_flush(s.f.image), -EBADMSG);
+	fixture_close(&s.f);
+	await_told(s.f.owner, IMAGE_INCOMPLETE, 1);
+	cm4_image_open(s.f.image, true);
+	assert_int_equal(put(&s, most, 8), 8);
+	assert_int_equal(do_flush(s.f.image), 0);
+	assert_memory_equal(s.f.disk->medium, s.raw.data, 6 * MIB);
+	end(&s);
+}
+
 static void another_image_on_the_disk_ends_it(void **state)
 {
 	struct story s;
@@ -430,6 +451,7 @@ int main(void)
 		cmocka_unit_test(a_writer_that_waits_can_be_interrupted),
 		cmocka_unit_test(an_abort_ends_it_with_all_who_wait),
 		cmocka_unit_test(what_is_whole_and_closed_answers_as_what_it_is),
+		cmocka_unit_test(a_killed_writer_s_last_bytes_may_follow),
 		cmocka_unit_test(another_image_on_the_disk_ends_it),
 	};
 
