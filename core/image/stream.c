@@ -59,6 +59,41 @@ static int begin(struct cm4_image *image, enum decode_format format)
 	return r;
 }
 
+/* The stream's thread has something to do, and the disk is to stay until it is done. */
+static void set_to_work(struct stream *stream)
+{
+	if (!stream->holds) {
+		stream->holds = true;
+		stream->image->opens++;
+		stream->image->opens_writable++;
+	}
+	pthread_cond_signal(&stream->wake);
+}
+
+static void park(struct cm4_image *image, struct cm4_io *io)
+{
+	io->place = IO_STREAM;
+	TAILQ_INSERT_TAIL(&image->stream_parked, io, link);
+	set_to_work(image->stream);
+}
+
+/*
+ * A write(2) of several requests comes by several threads, and what is behind the beginning may have come before it:
+ * that waits for the disk as if it were a raw image's, and is the file's.
+ */
+static void adopt(struct cm4_image *image)
+{
+	struct cm4_io *io, *next;
+
+	for (io = TAILQ_FIRST(&image->parked); io; io = next) {
+		next = TAILQ_NEXT(io, link);
+		if (io->kind != CM4_IO_WRITE)
+			continue;
+		TAILQ_REMOVE(&image->parked, io, link);
+		park(image, io);
+	}
+}
+
 /*
  * The first bytes of a file tell. Those of a writer who sends them one by one wait in the head, as a raw image's do,
  * until there are enough.
@@ -117,29 +152,14 @@ bool stream_claims(struct cm4_image *image, struct cm4_io *io)
 	image_forget(image);
 	/* Where there is no memory for it, the file is none that could be flashed. */
 	image->error = begin(image, format);
-	if (!image->error && n > 0) {
+	if (image->error)
+		return true;
+	adopt(image);
+	if (n > 0) {
 		input_put(&image->stream->input, 0, first, n);
 		image->stream->size = n;
 	}
 	return true;
-}
-
-/* The stream's thread has something to do, and the disk is to stay until it is done. */
-static void set_to_work(struct stream *stream)
-{
-	if (!stream->holds) {
-		stream->holds = true;
-		stream->image->opens++;
-		stream->image->opens_writable++;
-	}
-	pthread_cond_signal(&stream->wake);
-}
-
-static void park(struct cm4_image *image, struct cm4_io *io)
-{
-	io->place = IO_STREAM;
-	TAILQ_INSERT_TAIL(&image->stream_parked, io, link);
-	set_to_work(image->stream);
 }
 
 static bool answered(struct cm4_io *io, ssize_t result)

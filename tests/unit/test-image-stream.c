@@ -418,6 +418,37 @@ static void a_killed_writer_s_last_bytes_may_follow(void **state)
 	end(&s);
 }
 
+static void be_silent(struct owner *owner, bool silent)
+{
+	LOCKED(&owner->lock);
+
+	owner->silent = silent;
+	pthread_cond_broadcast(&owner->moved);
+}
+
+/* Several threads read requests: those of one write(2) may change places, the first of all with the second. */
+static void the_first_piece_may_be_overtaken(void **state)
+{
+	struct asked asked[4];
+	struct story s;
+	size_t piece;
+
+	begin(&s, pack_gz);
+	piece = s.packed.n / 4;
+	be_silent(s.f.owner, true);
+	for (size_t i = 0; i < 4; i++) {
+		size_t at = (3 - i) * piece, n = i ? piece : s.packed.n - at;
+
+		ask(&asked[i], s.f.image, CM4_IO_WRITE, at, n, s.packed.data + at);
+	}
+	be_silent(s.f.owner, false);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(answer_of(&asked[i]), i ? piece : s.packed.n - 3 * piece);
+	assert_int_equal(do_flush(s.f.image), 0);
+	is_whole(&s);
+	end(&s);
+}
+
 static void another_image_on_the_disk_ends_it(void **state)
 {
 	struct story s;
@@ -452,6 +483,7 @@ int main(void)
 		cmocka_unit_test(an_abort_ends_it_with_all_who_wait),
 		cmocka_unit_test(what_is_whole_and_closed_answers_as_what_it_is),
 		cmocka_unit_test(a_killed_writer_s_last_bytes_may_follow),
+		cmocka_unit_test(the_first_piece_may_be_overtaken),
 		cmocka_unit_test(another_image_on_the_disk_ends_it),
 	};
 
