@@ -51,6 +51,8 @@ struct stream {
 	unsigned char *output; /* STREAM_OUTPUT */
 	size_t n_output;
 	uint64_t n_raw; /* bytes given to the image */
+	uint64_t
+		missing_since; /* CLOCK_MONOTONIC; it waits for what is before all that is here; 0: it does not */
 
 	bool threads; /* the decoder may have more to give, once its threads are waited for */
 	bool more;    /* the decoder has more to give, without more input */

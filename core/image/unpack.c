@@ -15,6 +15,7 @@
 
 #define BUDGET_RETRY_NS (NS_PER_S / 5)
 #define IDLE_LOOK_NS	NS_PER_S
+#define MISSING_NS	NS_PER_S
 
 static void on_answer(struct cm4_io *io, ssize_t result)
 {
@@ -118,6 +119,7 @@ static void take_write(struct stream *stream, struct cm4_io *io)
 		return;
 	}
 	io->done += n;
+	stream->missing_since = 0;
 	if (at + n > stream->size)
 		stream->size = at + n;
 	stream->sized_last = false;
@@ -224,6 +226,7 @@ static void rest(struct stream *stream)
 	struct cm4_image *image = stream->image;
 	uint64_t until = UINT64_MAX;
 
+	stream->missing_since = 0;
 	is_complete(stream);
 	if (stream->killed && !image->whole)
 		image->killed = true;
@@ -238,6 +241,21 @@ static void rest(struct stream *stream)
 	}
 	if (!stream->ended)
 		cond_wait_until(&stream->wake, &image->lock, until);
+}
+
+/* What is next has not come, and all that is here has no room before it; its request may be on its way still. */
+static void await_missing(struct stream *stream)
+{
+	uint64_t now = clock_ns();
+
+	if (!stream->missing_since)
+		stream->missing_since = now;
+	if (now - stream->missing_since < MISSING_NS)
+		cond_wait_until(
+			&stream->wake, &stream->image->lock, stream->missing_since + MISSING_NS);
+	else
+		fail(stream, -EINVAL,
+			"compressed data has to come in order; copy the file as a whole");
 }
 
 /* The first WRITE for which there is room: those of several threads do not come in the file's order. */
@@ -275,8 +293,7 @@ static void turn(struct stream *stream)
 	if (n > 0 || stream->more || (closes && stream->threads))
 		decode(stream, data, n, !closes);
 	else if (first && first->kind == CM4_IO_WRITE)
-		fail(stream, -EINVAL,
-			"compressed data has to come in order; copy the file as a whole");
+		await_missing(stream);
 	else if (first)
 		run(stream, first);
 	else

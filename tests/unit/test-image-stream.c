@@ -449,6 +449,24 @@ static void the_first_piece_may_be_overtaken(void **state)
 	end(&s);
 }
 
+static void a_piece_that_is_overtaken_by_many_is_waited_for(void **state)
+{
+	struct asked last;
+	struct story s;
+	size_t n;
+
+	begin(&s, pack_stored);
+	assert_int_equal(put(&s, 0, 1000), 1000);
+	n = s.packed.n - INPUT_SIZE - 1000;
+	ask(&last, s.f.image, CM4_IO_WRITE, s.packed.n - n, n, s.packed.data + s.packed.n - n);
+	usleep(20000);
+	assert_int_equal(put(&s, 1000, INPUT_SIZE), INPUT_SIZE);
+	assert_int_equal(answer_of(&last), n);
+	assert_int_equal(do_flush(s.f.image), 0);
+	is_whole(&s);
+	end(&s);
+}
+
 static void another_image_on_the_disk_ends_it(void **state)
 {
 	struct story s;
@@ -484,6 +502,7 @@ int main(void)
 		cmocka_unit_test(what_is_whole_and_closed_answers_as_what_it_is),
 		cmocka_unit_test(a_killed_writer_s_last_bytes_may_follow),
 		cmocka_unit_test(the_first_piece_may_be_overtaken),
+		cmocka_unit_test(a_piece_that_is_overtaken_by_many_is_waited_for),
 		cmocka_unit_test(another_image_on_the_disk_ends_it),
 	};
 
