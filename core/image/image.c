@@ -62,7 +62,12 @@ void cm4_image_unref(struct cm4_image *image)
 		if (--image->refs > 0)
 			return;
 	}
-	stream_join(image);
+	if (stream_join(image))
+		image_free(image);
+}
+
+void image_free(struct cm4_image *image)
+{
 	tally_fini(image);
 	image->owner.released(image->owner.data);
 	let_memory_go(image);

@@ -153,6 +153,9 @@ static inline uint64_t image_end(const struct cm4_image *image)
 	return min64(END_BLOCK(image->size) * RANGEMAP_BLOCK, image->block->bytes);
 }
 
+/* image.c. Lock not held, and nobody else is left, nor a thread of its own. */
+void image_free(struct cm4_image *image);
+
 /* image.c, state.c. Lock held. */
 /* What lasts as long as somebody has it open, ends if nobody has. */
 void image_settle(struct cm4_image *image);

@@ -293,13 +293,13 @@ void stream_retire(struct cm4_image *image)
 	pthread_cond_signal(&stream->wake);
 }
 
-/* Lock held. One of the retired; @ended: that waits for nothing any more. */
+/* Lock held. One of the retired; @ended: that waits for nothing any more. Never the caller's own. */
 static struct stream *take_retired(struct cm4_image *image, bool ended)
 {
 	struct stream *stream;
 
 	TAILQ_FOREACH (stream, &image->retired, link)
-		if (stream->ended || !ended) {
+		if ((stream->ended || !ended) && !pthread_equal(stream->thread, pthread_self())) {
 			TAILQ_REMOVE(&image->retired, stream, link);
 			return stream;
 		}
@@ -327,11 +327,29 @@ void stream_reap(struct cm4_image *image)
 	join_retired(image, true);
 }
 
-void stream_join(struct cm4_image *image)
+bool stream_join(struct cm4_image *image)
 {
+	struct stream *own;
+
 	{
 		LOCKED(&image->lock);
 		stream_retire(image);
 	}
 	join_retired(image, false);
+	LOCKED(&image->lock);
+	own = TAILQ_FIRST(&image->retired);
+	if (own)
+		own->is_last = true;
+	return !own;
+}
+
+void stream_leave(struct stream *stream)
+{
+	struct cm4_image *image = stream->image;
+
+	if (!stream->is_last)
+		return;
+	pthread_detach(stream->thread);
+	free_stream(stream);
+	image_free(image);
 }

@@ -45,6 +45,7 @@ struct stream {
 	bool stop;	 /* it is another's image by now */
 	int last_word;	 /* what is answered from now on; negative, 0: nothing special */
 	bool ended;	 /* the thread has nothing more to do with the image */
+	bool is_last;	 /* ... but to free it */
 
 	/* The thread's own. */
 	struct decoder *decoder;
@@ -87,8 +88,14 @@ void stream_wake(struct cm4_image *image);
 /* The content begins anew, or belongs to another: the stream ends by itself. Also where there is none. */
 void stream_retire(struct cm4_image *image);
 
-/* Lock not held, and nobody else is left. Waits for its threads. */
-void stream_join(struct cm4_image *image);
+/*
+ * Lock not held, and nobody else is left. Waits for its threads. False: it is called by one of them, that has answered
+ * somebody who then let the image go; the thread frees the image at its end.
+ */
+bool stream_join(struct cm4_image *image);
+
+/* The thread's last deed, if that has become its task. */
+void stream_leave(struct stream *stream);
 
 /* Lock not held. Of those that were retired, the ones that have ended. */
 void stream_reap(struct cm4_image *image);

@@ -354,5 +354,6 @@ void *stream_thread(void *data)
 	stream->holds = false;
 	pthread_mutex_unlock(&image->lock);
 	io_list_complete(&list);
+	stream_leave(stream);
 	return NULL;
 }

@@ -467,6 +467,52 @@ static void a_piece_that_is_overtaken_by_many_is_waited_for(void **state)
 	end(&s);
 }
 
+static void drop(struct cm4_io *io, ssize_t result)
+{
+	struct dropper *dropper = (struct dropper *)io;
+	struct asked *asked = &dropper->asked;
+	LOCKED(&asked->lock);
+
+	dropper->inside = true;
+	pthread_cond_broadcast(&asked->moved);
+	AWAIT(&asked->lock, &asked->moved, dropper->go);
+	cm4_image_unref(dropper->image);
+	asked->answers++;
+	asked->result = result;
+	pthread_cond_broadcast(&asked->moved);
+}
+
+static void the_last_reference_may_be_dropped_by_an_answer(void **state)
+{
+	struct dropper dropper = {.asked.io = {.kind = CM4_IO_FLUSH, .complete = drop}};
+	struct story s;
+
+	begin(&s, pack_gz);
+	assert_int_equal(put(&s, 0, s.packed.n), s.packed.n);
+	dropper.image = cm4_image_ref(s.f.image);
+	pthread_mutex_init(&dropper.asked.lock, NULL);
+	cond_init(&dropper.asked.moved);
+	cm4_image_submit(s.f.image, &dropper.asked.io);
+	{
+		LOCKED(&dropper.asked.lock);
+		AWAIT(&dropper.asked.lock, &dropper.asked.moved, dropper.inside);
+	}
+	image_abort(s.f.image, -ENODEV, "it has gone");
+	fixture_close(&s.f);
+	usleep(50000); /* the owner, too, has let go of it */
+	cm4_image_unref(s.f.image);
+	{
+		LOCKED(&dropper.asked.lock);
+		dropper.go = true;
+		pthread_cond_broadcast(&dropper.asked.moved);
+	}
+	assert_int_equal(answer_of(&dropper.asked), 0);
+	owner_free(s.f.owner);
+	disk_free(s.f.disk);
+	free(s.f.data);
+	bytes_free(&s.packed);
+}
+
 static void another_image_on_the_disk_ends_it(void **state)
 {
 	struct story s;
@@ -503,6 +549,7 @@ int main(void)
 		cmocka_unit_test(a_killed_writer_s_last_bytes_may_follow),
 		cmocka_unit_test(the_first_piece_may_be_overtaken),
 		cmocka_unit_test(a_piece_that_is_overtaken_by_many_is_waited_for),
+		cmocka_unit_test(the_last_reference_may_be_dropped_by_an_answer),
 		cmocka_unit_test(another_image_on_the_disk_ends_it),
 	};
 
