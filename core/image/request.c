@@ -276,6 +276,21 @@ static bool take(struct cm4_image *image, struct cm4_io *io, bool *ret_ask)
 	return answer == ANSWER_READY;
 }
 
+/*
+ * It has failed, and its owner has yet to hear of it: who is told after that finds FAIL.TXT written. A decoder waits
+ * for that by itself.
+ */
+static bool waits_for_failure(
+	struct cm4_image *image, struct cm4_io *io, const struct stream *from)
+{
+	if (from || !image->say_failed)
+		return false;
+	io->place = IO_FAILED;
+	io->result = image->said_error;
+	TAILQ_INSERT_TAIL(&image->failed, io, link);
+	return true;
+}
+
 static void submit(struct cm4_image *image, struct cm4_io *io, const struct stream *from)
 {
 	bool is_ready, ask = false;
@@ -287,6 +302,8 @@ static void submit(struct cm4_image *image, struct cm4_io *io, const struct stre
 		LOCKED(&image->lock);
 		if (from && from->stop)
 			is_ready = ready(io, -ESTALE) == ANSWER_READY;
+		else if (waits_for_failure(image, io, from))
+			is_ready = false;
 		else if (!from && stream_claims(image, io))
 			is_ready = stream_take(image, io);
 		else
