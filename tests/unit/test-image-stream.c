@@ -467,6 +467,13 @@ static void a_piece_that_is_overtaken_by_many_is_waited_for(void **state)
 	end(&s);
 }
 
+/* One who drops the last reference when he is answered, on whichever thread that is. */
+struct dropper {
+	struct asked asked;
+	struct cm4_image *image;
+	bool inside, go;
+};
+
 static void drop(struct cm4_io *io, ssize_t result)
 {
 	struct dropper *dropper = (struct dropper *)io;
