@@ -280,8 +280,7 @@ static bool take(struct cm4_image *image, struct cm4_io *io, bool *ret_ask)
  * It has failed, and its owner has yet to hear of it: who is told after that finds FAIL.TXT written. A decoder waits
  * for that by itself.
  */
-static bool waits_for_failure(
-	struct cm4_image *image, struct cm4_io *io, const struct stream *from)
+static bool waits_for_failure(struct cm4_image *image, struct cm4_io *io, const struct stream *from)
 {
 	if (from || !image->say_failed)
 		return false;
