@@ -130,6 +130,20 @@ static void take_write(struct stream *stream, struct cm4_io *io)
 		complete(image, io, (ssize_t)io->length);
 }
 
+/* What was taken for zeros may have been on its way, from a writer who writes in another order than this takes. */
+static void fail_decoding(struct stream *stream, int error)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s", decoder_text(stream->decoder));
+	if (error == -EBADMSG && stream->leapt)
+		snprintf(text, sizeof(text),
+			"%s; %llu bytes of it were left out by its writer, or did not come in "
+			"order",
+			decoder_text(stream->decoder), (unsigned long long)stream->leapt);
+	fail(stream, error, text);
+}
+
 /* @more: input is going to follow, so threads need not be waited for. */
 static void decode(struct stream *stream, const unsigned char *data, size_t n, bool more)
 {
@@ -158,7 +172,7 @@ static void decode(struct stream *stream, const unsigned char *data, size_t n, b
 	if (r == -EAGAIN)
 		cond_wait_until(&stream->wake, &image->lock, clock_ns() + BUDGET_RETRY_NS);
 	else if (r < 0)
-		fail(stream, r, decoder_text(stream->decoder));
+		fail_decoding(stream, r);
 	else if (stream->n_output == STREAM_OUTPUT)
 		put_output(stream);
 }
@@ -173,6 +187,30 @@ static bool fill_hole(struct stream *stream)
 		n = stream->size - input_end(input);
 	n = min64(n, input_room(input, input->base));
 	return n > 0 && input_put(input, input->base, NULL, (size_t)n) == 0;
+}
+
+/*
+ * Whatever is here lies behind the window, and the window's first byte is missing. A writer of several threads may still
+ * have it under way, though not for long; any other has leapt over it and will not come back, for then each program that
+ * leaves out zeros would fail here.
+ */
+static void leap(struct stream *stream, const struct cm4_io *io)
+{
+	struct input *input = &stream->input;
+	uint64_t n = input_gap(input), now = clock_ns();
+
+	if (!stream->missing_since)
+		stream->missing_since = now;
+	if (now - stream->missing_since < MISSING_NS) {
+		cond_wait_until(
+			&stream->wake, &stream->image->lock, stream->missing_since + MISSING_NS);
+		return;
+	}
+	if (n == 0)
+		n = io->offset + io->done - input->base;
+	n = min64(n, input_room(input, input->base));
+	input_put(input, input->base, NULL, (size_t)n);
+	stream->leapt += n;
 }
 
 static bool is_complete(struct stream *stream)
@@ -243,21 +281,6 @@ static void rest(struct stream *stream)
 		cond_wait_until(&stream->wake, &image->lock, until);
 }
 
-/* What is next has not come, and all that is here has no room before it; its request may be on its way still. */
-static void await_missing(struct stream *stream)
-{
-	uint64_t now = clock_ns();
-
-	if (!stream->missing_since)
-		stream->missing_since = now;
-	if (now - stream->missing_since < MISSING_NS)
-		cond_wait_until(
-			&stream->wake, &stream->image->lock, stream->missing_since + MISSING_NS);
-	else
-		fail(stream, -EINVAL,
-			"compressed data has to come in order; copy the file as a whole");
-}
-
 /* The first WRITE for which there is room: those of several threads do not come in the file's order. */
 static struct cm4_io *find_write(struct stream *stream)
 {
@@ -293,7 +316,7 @@ static void turn(struct stream *stream)
 	if (n > 0 || stream->more || (closes && stream->threads))
 		decode(stream, data, n, !closes);
 	else if (first && first->kind == CM4_IO_WRITE)
-		await_missing(stream);
+		leap(stream, first);
 	else if (first)
 		run(stream, first);
 	else
