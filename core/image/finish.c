@@ -131,6 +131,8 @@ void finish_incomplete(struct cm4_image *image)
 	whole_explain(whole_judge(&facts), &facts, image->text, sizeof(image->text));
 	if (image->stream && image->stream->lacks[0] && !facts.killed)
 		snprintf(image->text, sizeof(image->text), "%s", image->stream->lacks);
+	else if (!facts.killed && tally_lacks(image))
+		tally_explain(image, image->text, sizeof(image->text));
 	else if (judge->lacking && !facts.killed)
 		layout_explain(&judge->layout, image->size, image->text, sizeof(image->text));
 	image->say_incomplete = true;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -338,6 +339,18 @@ static int check_left_out(struct cm4_image *image)
 	return 0;
 }
 
+bool tally_lacks(const struct cm4_image *image)
+{
+	return image->tally.bmap && image->size < image->tally.bmap->image_size;
+}
+
+void tally_explain(const struct cm4_image *image, char *text, size_t size)
+{
+	snprintf(text, size,
+		"the bmap is of an image of %" PRIu64 " bytes, and only %" PRIu64 " came",
+		image->tally.bmap->image_size, image->size);
+}
+
 static int check_bmap(struct cm4_image *image)
 {
 	const struct bmap *bmap = image->tally.bmap;
@@ -345,7 +358,7 @@ static int check_bmap(struct cm4_image *image)
 
 	if (!bmap || r < 0)
 		return r;
-	if (image->size < bmap->image_size)
+	if (tally_lacks(image))
 		return -EBADMSG;
 	if (image->size > bmap->image_size) {
 		image_fail(image, -EBADMSG, true,
