@@ -49,7 +49,9 @@ int fs_text_readme(struct fs_text *ret_text)
 	return from_string(
 		"Each Compute Module that is connected in USB boot mode is a directory here.\n"
 		"\n"
-		"To flash one, copy a disk image into its directory:   cp image.img af04b2da/\n"
+		"To flash one, copy a disk image into its directory:   cp image.img.xz af04b2da/\n"
+		"It may be compressed: xz, gz, zst, bz2, lz4, zip. Copy its .bmap or SHA256SUMS "
+		"first.\n"
 		"When the copy ends without an error, the image is on the module's disk.\n"
 		"\n"
 		"To save its disk:      cp af04b2da/mmcblk0.img backup.img   (after: echo boot > "
@@ -73,11 +75,12 @@ int fs_text_readme(struct fs_text *ret_text)
 
 int fs_text_control(struct fs_text *ret_text)
 {
-	return from_string("boot    boot the module until its disk is here\n"
-			   "cancel  stop what is under way\n"
-			   "eject   write everything out and let the disk go: safe to unplug\n"
-			   "verify  prove once more that the disk holds the last image\n"
-			   "clear   forget the failure and the last image\n",
+	return from_string(
+		"boot    boot the module until its disk is here\n"
+		"cancel  stop what is under way\n"
+		"eject   write everything out and let the disk go: safe to unplug\n"
+		"verify  prove once more that the disk holds the last image\n"
+		"clear   forget the failure, the last image and what was dropped beside it\n",
 		ret_text);
 }
 
@@ -136,7 +139,6 @@ static void image(FILE *stream, const struct cm4_image_status *image)
 		fprintf(stream, "Progress: %.1f%%\n", progress(image));
 	fprintf(stream, "Rate: %.1f MiB/s\n", (double)image->bytes_per_second / MIB);
 	fprintf(stream, "Image whole: %s\n", image->whole ? "yes" : "no");
-	fprintf(stream, "Image SHA-256: not computed\n");
 	proof(stream, image);
 	fprintf(stream, "Image started: %s\n", fs_clean_time(&image->started, time));
 	if (image->ended.tv_sec)

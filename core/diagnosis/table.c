@@ -95,10 +95,14 @@ static const struct table_row rows[FAILURE_N] = {
 	[FAILURE_NOT_WHOLE] = MODULE("not-whole", EBADMSG, USER,
 		"the image is not whole",
 		.advice = "Copy it again from the start, or append what is missing."),
+	[FAILURE_CORRUPT] = MODULE("corrupt", EBADMSG, USER,
+		"the image is corrupt, or not what its checksum is of",
+		.advice = "Download the image again, with the checksums or the bmap that belong to it: one of "
+			  "them is damaged, or they are not of each other."),
 	[FAILURE_NOT_AN_IMAGE] = MODULE("not-an-image", EINVAL, USER,
 		"this is not a disk image",
-		.advice = "Copy an image with a partition table or a filesystem, unpacked if it is compressed; "
-			  "--raw lets anything through."),
+		.advice = "Copy an image with a partition table or a filesystem, as it is or compressed with xz, "
+			  "gz, zst, bz2, lz4 or zip; --raw lets anything through."),
 	[FAILURE_MEDIUM] = MODULE("medium", EIO, MEDIA,
 		"the module's disk failed to read or write",
 		.advice = "Copy again; if it fails at the same place, the eMMC or card is worn out or "

@@ -123,7 +123,7 @@ enum failure failure_of_disk(int error)
 	case EFBIG:
 		return FAILURE_TOO_LARGE;
 	case EBADMSG:
-		return FAILURE_NOT_WHOLE;
+		return FAILURE_CORRUPT; /* one that only ends early is incomplete, and has not failed */
 	case EINVAL:
 		return FAILURE_NOT_AN_IMAGE;
 	case EIO:

@@ -153,7 +153,7 @@ def failed(what, data, wanted, state="failed", says="", call=None):
     text = rig.text("FAIL.TXT")
     contains("FAIL.TXT", text, f"^error: .*{says}")
     contains("FAIL.TXT", text, "^type: user$")
-    contains("FAIL.TXT", text, "^advice: .")
+    contains("FAIL.TXT", text, "^advice: .*[Dd]ownload" if (wanted, state) == ("EBADMSG", "failed") else "^advice: .")
     return seen
 
 
@@ -172,6 +172,8 @@ def good(packed, raw, kind, name="os.img"):
     same("the sum of the image", image["sha256_raw"], sha256(raw))
     same("bytes", (image["bytes_in"], image["bytes_total"]), (len(raw), len(raw)))
     same("size", os.stat(rig.module(name)).st_size, len(packed))
+    contains("DETAILS.TXT", rig.text("DETAILS.TXT"), f"^Image format: {kind}$")
+    contains("DETAILS.TXT", rig.text("DETAILS.TXT"), f"^Image SHA-256 of the raw image: {sha256(raw)}$")
     assert not os.path.exists(rig.module("FAIL.TXT")), rig.text("FAIL.TXT")
 
 

@@ -346,7 +346,8 @@ static void a_writer_that_waits_can_be_interrupted(void **state)
 		s.f.disk->held = false;
 		pthread_cond_broadcast(&s.f.disk->moved);
 	}
-	assert_int_equal(answer_of(&one), -EBADMSG); /* what is before it was left out, and is no zeros */
+	assert_int_equal(
+		answer_of(&one), -EBADMSG); /* what is before it was left out, and is no zeros */
 	end(&s);
 }
 
