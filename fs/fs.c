@@ -6,9 +6,12 @@
 #include "handle.h"
 #include "notify.h"
 #include "ops.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
 #include "watch.h"
 
 #define MAX_WRITE (1u << 20)
+#define SETTLE_NS (10 * NS_PER_S)
 
 /*
  * What is absent is so on purpose. Extended attributes: the kernel makes ENOSYS into ENOTSUP, and
@@ -68,6 +71,8 @@ int fs_new(const struct fs_owner *owner, struct fs **ret_fs)
 	fs_disks_init(&fs->disks);
 	fs_drops_init(&fs->drops);
 	fs_verbs_init(&fs->verbs);
+	pthread_mutex_init(&fs->ops_lock, NULL);
+	cond_init(&fs->ops_answered);
 	pthread_mutex_init(&fs->handles_lock, NULL);
 	TAILQ_INIT(&fs->handles);
 	*ret_fs = fs;
@@ -102,6 +107,34 @@ void fs_stop(struct fs *fs)
 		fs_notify_stop(fs->notify);
 }
 
+void fs_op_begins(struct fs *fs)
+{
+	LOCKED(&fs->ops_lock);
+
+	fs->n_ops++;
+}
+
+void fs_op_ends(struct fs *fs)
+{
+	LOCKED(&fs->ops_lock);
+
+	if (--fs->n_ops == 0)
+		pthread_cond_signal(&fs->ops_answered);
+}
+
+/* A decoder's thread is not waited for by the fleet, and answers a moment after its image was aborted. */
+void fs_settle(struct fs *fs)
+{
+	uint64_t deadline = clock_ns() + SETTLE_NS;
+
+	if (!fs)
+		return;
+	LOCKED(&fs->ops_lock);
+	while (fs->n_ops > 0)
+		if (cond_wait_until(&fs->ops_answered, &fs->ops_lock, deadline) == ETIMEDOUT)
+			return;
+}
+
 void fs_free(struct fs *fs)
 {
 	if (!fs)
@@ -111,6 +144,8 @@ void fs_free(struct fs *fs)
 	fs_handle_free_all(fs);
 	fs_events_free(fs->events);
 	pthread_mutex_destroy(&fs->handles_lock);
+	pthread_cond_destroy(&fs->ops_answered);
+	pthread_mutex_destroy(&fs->ops_lock);
 	fs_verbs_fini(&fs->verbs);
 	fs_drops_fini(&fs->drops);
 	fs_disks_fini(&fs->disks);

@@ -67,8 +67,12 @@ static void finish(struct fs_op *op, ssize_t result)
 
 void fs_op_done(struct fs_op *op, ssize_t result)
 {
+	struct fs *fs = op->image ? op->fs : NULL;
+
 	finish(op, result);
 	fs_op_unref(op);
+	if (fs)
+		fs_op_ends(fs);
 }
 
 static void complete(struct cm4_io *io, ssize_t result)
@@ -126,6 +130,7 @@ void fs_op_fail(struct fs_op *op, int error)
 
 void fs_op_submit(struct fs_op *op)
 {
+	fs_op_begins(op->fs);
 	fuse_req_interrupt_func(op->req, on_interrupt, op);
 	cm4_image_submit(op->image, &op->io);
 	fs_watch_submitted(op->fs->watch, op);

@@ -108,6 +108,7 @@ static void tear_down(struct server *server)
 	if (server->mounted)
 		fuse_session_unmount(server->session);
 	fs_loop_free(server->loop);
+	fs_settle(server->fs);
 	if (server->session)
 		fuse_session_destroy(server->session);
 	fs_free(server->fs);
