@@ -1,8 +1,10 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "image/internal.h"
 #include "image/whole.h"
+#include "sidecar/bmap.h"
 
 /*
  * close(): from a writer who is through to an image that is whole, or not. Everything is on the disk, it reaches as
@@ -121,6 +123,7 @@ int finish_verify(struct cm4_image *image)
 void finish_incomplete(struct cm4_image *image)
 {
 	const struct judge *judge = &image->judge;
+	const struct bmap *bmap = image->tally.bmap;
 	struct whole_facts facts;
 
 	if (judge->refused) {
@@ -131,8 +134,10 @@ void finish_incomplete(struct cm4_image *image)
 	whole_explain(whole_judge(&facts), &facts, image->text, sizeof(image->text));
 	if (image->stream && image->stream->lacks[0] && !facts.killed)
 		snprintf(image->text, sizeof(image->text), "%s", image->stream->lacks);
-	else if (!facts.killed && tally_lacks(image))
-		tally_explain(image, image->text, sizeof(image->text));
+	else if (bmap && image->size < bmap->image_size && !facts.killed)
+		snprintf(image->text, sizeof(image->text),
+			"the bmap is of an image of %" PRIu64 " bytes, and only %" PRIu64 " came",
+			bmap->image_size, image->size);
 	else if (judge->lacking && !facts.killed)
 		layout_explain(&judge->layout, image->size, image->text, sizeof(image->text));
 	image->say_incomplete = true;

@@ -124,3 +124,14 @@ uint64_t input_gap(const struct input *input)
 {
 	return input->n_extents ? input->extents[0].start - input->base : 0;
 }
+
+uint64_t input_next(const struct input *input, uint64_t *at)
+{
+	for (size_t i = 0; i < input->n_extents; i++) {
+		if (input->extents[i].start > *at)
+			return input->extents[i].start;
+		if (input->extents[i].end > *at)
+			*at = input->extents[i].end;
+	}
+	return UINT64_MAX;
+}

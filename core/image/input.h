@@ -45,5 +45,8 @@ void input_take(struct input *input, size_t n);
 /* Where what is here ends; base if nothing is. */
 uint64_t input_end(const struct input *input);
 
+/* Moves *at on to the first byte that is missing; gives where the next one begins that is here, or UINT64_MAX. */
+uint64_t input_next(const struct input *input, uint64_t *at);
+
 /* The bytes that are missing before the first that is here; 0: none are, or nothing is here. */
 uint64_t input_gap(const struct input *input);

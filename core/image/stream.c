@@ -70,8 +70,20 @@ static void set_to_work(struct stream *stream)
 	pthread_cond_signal(&stream->wake);
 }
 
+static bool has_write(const struct cm4_image *image)
+{
+	const struct cm4_io *io;
+
+	TAILQ_FOREACH (io, &image->stream_parked, link)
+		if (io->kind == CM4_IO_WRITE)
+			return true;
+	return false;
+}
+
 static void park(struct cm4_image *image, struct cm4_io *io)
 {
+	if (io->kind == CM4_IO_WRITE && has_write(image))
+		image->stream->parallel = true;
 	io->place = IO_STREAM;
 	TAILQ_INSERT_TAIL(&image->stream_parked, io, link);
 	set_to_work(image->stream);

@@ -41,6 +41,7 @@ struct stream {
 	uint64_t size;	 /* of the file, as its writer sees it */
 	bool sized_last; /* the size was set after the last byte came */
 	uint64_t leapt;	 /* bytes that were left out, and taken for zeros */
+	bool parallel;	 /* a WRITE came while another was under way */
 	bool killed;	 /* the last word of its writer was its death */
 	bool holds;	 /* has the image open, for there is work to do */
 	bool stop;	 /* it is another's image by now */

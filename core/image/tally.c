@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -339,18 +338,6 @@ static int check_left_out(struct cm4_image *image)
 	return 0;
 }
 
-bool tally_lacks(const struct cm4_image *image)
-{
-	return image->tally.bmap && image->size < image->tally.bmap->image_size;
-}
-
-void tally_explain(const struct cm4_image *image, char *text, size_t size)
-{
-	snprintf(text, size,
-		"the bmap is of an image of %" PRIu64 " bytes, and only %" PRIu64 " came",
-		image->tally.bmap->image_size, image->size);
-}
-
 static int check_bmap(struct cm4_image *image)
 {
 	const struct bmap *bmap = image->tally.bmap;
@@ -358,7 +345,7 @@ static int check_bmap(struct cm4_image *image)
 
 	if (!bmap || r < 0)
 		return r;
-	if (tally_lacks(image))
+	if (image->size < bmap->image_size)
 		return -EBADMSG;
 	if (image->size > bmap->image_size) {
 		image_fail(image, -EBADMSG, true,

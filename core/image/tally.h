@@ -74,10 +74,6 @@ uint64_t tally_bytes_written(const struct cm4_image *image);
 /* At a close(): is it what the bmap and the lists say? 0, -EBADMSG, and the image has failed by it; or -errno. */
 int tally_check(struct cm4_image *image);
 
-/* Is it shorter than the bmap says, so that it cannot be whole? And that in words, without a full stop. */
-bool tally_lacks(const struct cm4_image *image);
-void tally_explain(const struct cm4_image *image, char *text, size_t size);
-
 /* Of a whole image: what the lists say of it now. 0; -EBADMSG: it is not what one says; or -errno. */
 int tally_check_sums(struct cm4_image *image);
 

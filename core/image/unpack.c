@@ -189,30 +189,6 @@ static bool fill_hole(struct stream *stream)
 	return n > 0 && input_put(input, input->base, NULL, (size_t)n) == 0;
 }
 
-/*
- * Whatever is here lies behind the window, and the window's first byte is missing. A writer of several threads may still
- * have it under way, though not for long; any other has leapt over it and will not come back, for then each program that
- * leaves out zeros would fail here.
- */
-static void leap(struct stream *stream, const struct cm4_io *io)
-{
-	struct input *input = &stream->input;
-	uint64_t n = input_gap(input), now = clock_ns();
-
-	if (!stream->missing_since)
-		stream->missing_since = now;
-	if (now - stream->missing_since < MISSING_NS) {
-		cond_wait_until(
-			&stream->wake, &stream->image->lock, stream->missing_since + MISSING_NS);
-		return;
-	}
-	if (n == 0)
-		n = io->offset + io->done - input->base;
-	n = min64(n, input_room(input, input->base));
-	input_put(input, input->base, NULL, (size_t)n);
-	stream->leapt += n;
-}
-
 static bool is_complete(struct stream *stream)
 {
 	stream->lacks[0] = '\0';
@@ -281,6 +257,41 @@ static void rest(struct stream *stream)
 		cond_wait_until(&stream->wake, &image->lock, until);
 }
 
+/* Zeros for all that is missing within the window, or before @io, which lies behind it. */
+static void fill_gaps(struct stream *stream, const struct cm4_io *io)
+{
+	struct input *input = &stream->input;
+	uint64_t at = input->base, end, n;
+
+	for (size_t i = 0; i <= INPUT_EXTENTS && input_room(input, at) > 0; i++) {
+		end = input_next(input, &at);
+		n = min64(min64(end, io->offset + io->done) - at, input_room(input, at));
+		if (n == 0 || input_put(input, at, NULL, (size_t)n) < 0)
+			return;
+		stream->leapt += n;
+	}
+}
+
+/*
+ * What is next has not come, and all that waits lies behind the window. Its request may be on its way still, above all
+ * where its writer has several under way; if it does not come soon, he left it out, for it is zeros.
+ */
+static void await_missing(struct stream *stream, const struct cm4_io *io)
+{
+	uint64_t patience = stream->parallel ? MISSING_NS : MISSING_NS / 5;
+	uint64_t now = clock_ns();
+
+	if (!stream->missing_since)
+		stream->missing_since = now;
+	if (now - stream->missing_since < patience) {
+		cond_wait_until(
+			&stream->wake, &stream->image->lock, stream->missing_since + patience);
+		return;
+	}
+	stream->missing_since = 0;
+	fill_gaps(stream, io);
+}
+
 /* The first WRITE for which there is room: those of several threads do not come in the file's order. */
 static struct cm4_io *find_write(struct stream *stream)
 {
@@ -316,7 +327,7 @@ static void turn(struct stream *stream)
 	if (n > 0 || stream->more || (closes && stream->threads))
 		decode(stream, data, n, !closes);
 	else if (first && first->kind == CM4_IO_WRITE)
-		leap(stream, first);
+		await_missing(stream, first);
 	else if (first)
 		run(stream, first);
 	else
