@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from rig import (FAST, FIRST, HERE, MIB, SHORT, SLOW, Rig, case, contains, finish, make_image, opened, raises, run,
+from rig import (FAST, FIRST, MIB, SHORT, SLOW, Rig, case, contains, finish, make_image, opened, raises, run,
                  same, shell, until)
 
 QUICK = f"{FAST}:boot=0"
@@ -39,7 +39,6 @@ CLIENTS = {
     "rsync --delay-updates": 'rsync --delay-updates "$src" "$dst"',
     "rsync --fsync": 'rsync --fsync "$src" "$dst"',
     "curl": 'curl -sS -o "$dst" "file://$src"',
-    "wget": '"$tests/serve.py" "$src" wget -q -O "$dst"',
     "gio copy": 'gio copy "$src" "$dst"',
     "shutil.copyfile": 'python3 -c "import shutil, sys; shutil.copyfile(*sys.argv[1:])" "$src" "$dst"',
     "shutil.copy2": 'python3 -c "import shutil, sys; shutil.copy2(*sys.argv[1:])" "$src" "$dst"',
@@ -75,9 +74,9 @@ def copies(rig, client, image, dropped, name):
     os.mkdir(work)
     words = CLIENTS[client]
     for word in words.split():
-        if word in ("rsync", "gio", "curl", "wget", "ddrescue"):
+        if word in ("rsync", "gio", "curl", "ddrescue"):
             run("sh", "-c", f"command -v {word}")
-    shell(words, cwd=work, env={**os.environ, "src": dropped, "dst": rig.module(name), "tests": HERE}, seconds=90)
+    shell(words, cwd=work, env={**os.environ, "src": dropped, "dst": rig.module(name)}, seconds=90)
     is_done(rig, image, dropped, name)
 
 
