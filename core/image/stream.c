@@ -297,6 +297,7 @@ void stream_retire(struct cm4_image *image)
 	/* Its thread tells them. */
 	TAILQ_FOREACH (io, &image->stream_parked, link)
 		io->result = -ESTALE;
+	stream->serving = NULL;
 	stream->stop = true;
 	if (stream->asked && !stream->answered && request_withdraw(image, &stream->io)) {
 		stream->answered = true;

@@ -87,6 +87,9 @@ static void fail(struct stream *stream, int error, const char *text)
 {
 	struct cm4_image *image = stream->image;
 
+	/* While it was decoding, another file has begun, and that has not failed. */
+	if (stream->stop)
+		return;
 	if (image->state == DISK_OPEN)
 		image_fail(image, error, true, "%s", text);
 	else if (!image->error)
@@ -292,12 +295,20 @@ static void await_missing(struct stream *stream, const struct cm4_io *io)
 	fill_gaps(stream, io);
 }
 
+/* @io, or the first behind it that is of this file: one before it may not have told its own yet. */
+static struct cm4_io *of_this_file(struct cm4_io *io)
+{
+	while (io && io->result != 0)
+		io = TAILQ_NEXT(io, link);
+	return io;
+}
+
 /* The first WRITE for which there is room: those of several threads do not come in the file's order. */
-static struct cm4_io *find_write(struct stream *stream)
+static struct cm4_io *find_write(struct stream *stream, struct cm4_io *first)
 {
 	struct cm4_io *io;
 
-	TAILQ_FOREACH (io, &stream->image->stream_parked, link) {
+	for (io = first; io; io = of_this_file(TAILQ_NEXT(io, link))) {
 		if (io->kind != CM4_IO_WRITE)
 			return NULL;
 		if (input_room(&stream->input, io->offset + io->done) > 0)
@@ -308,8 +319,8 @@ static struct cm4_io *find_write(struct stream *stream)
 
 static void turn(struct stream *stream)
 {
-	struct cm4_io *first = TAILQ_FIRST(&stream->image->stream_parked);
-	struct cm4_io *write = find_write(stream);
+	struct cm4_io *first = of_this_file(TAILQ_FIRST(&stream->image->stream_parked));
+	struct cm4_io *write = find_write(stream, first);
 	const unsigned char *data = NULL;
 	bool closes;
 	size_t n;

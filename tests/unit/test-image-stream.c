@@ -521,6 +521,26 @@ static void the_last_reference_may_be_dropped_by_an_answer(void **state)
 	bytes_free(&s.packed);
 }
 
+/* What one file's writer still waits with is none of the next one's bytes, whichever thread comes first. */
+static void what_waits_of_one_file_is_not_of_the_next(void **state)
+{
+	struct asked old;
+	struct story s;
+
+	begin(&s, pack_stored);
+	for (int i = 0; i < 50; i++) {
+		cm4_image_restart(s.f.image);
+		assert_int_equal(put(&s, 0, 1000), 1000);
+		ask(&old, s.f.image, CM4_IO_WRITE, 5 * MIB, MIB, s.raw.data);
+		cm4_image_restart(s.f.image);
+		assert_int_equal(put(&s, 0, s.packed.n), s.packed.n);
+		assert_int_equal(answer_of(&old), -ESTALE);
+		assert_int_equal(do_flush(s.f.image), 0);
+	}
+	is_whole(&s);
+	end(&s);
+}
+
 static void another_image_on_the_disk_ends_it(void **state)
 {
 	struct story s;
@@ -558,6 +578,7 @@ int main(void)
 		cmocka_unit_test(the_first_piece_may_be_overtaken),
 		cmocka_unit_test(a_piece_that_is_overtaken_by_many_is_waited_for),
 		cmocka_unit_test(the_last_reference_may_be_dropped_by_an_answer),
+		cmocka_unit_test(what_waits_of_one_file_is_not_of_the_next),
 		cmocka_unit_test(another_image_on_the_disk_ends_it),
 	};
 
