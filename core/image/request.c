@@ -292,7 +292,7 @@ static bool waits_for_failure(struct cm4_image *image, struct cm4_io *io, const 
 
 static void submit(struct cm4_image *image, struct cm4_io *io, const struct stream *from)
 {
-	bool is_ready, ask = false;
+	bool is_ready, ask = false, reap;
 
 	io->done = 0;
 	io->result = 0;
@@ -307,7 +307,10 @@ static void submit(struct cm4_image *image, struct cm4_io *io, const struct stre
 			is_ready = stream_take(image, io);
 		else
 			is_ready = take(image, io, &ask);
+		reap = !from && !TAILQ_EMPTY(&image->retired);
 	}
+	if (reap)
+		stream_reap(image);
 	if (is_ready)
 		complete(io);
 	if (ask)

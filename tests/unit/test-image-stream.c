@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <unistd.h>
 
 #include "image-fixture.h"
@@ -541,6 +542,28 @@ static void what_waits_of_one_file_is_not_of_the_next(void **state)
 	end(&s);
 }
 
+static size_t in_use(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+static void files_that_begin_again_and_again_take_no_memory(void **state)
+{
+	size_t before;
+	struct story s;
+
+	begin(&s, pack_gz);
+	before = in_use();
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(put(&s, 0, 1000), 1000);
+		assert_int_equal(do_truncate(s.f.image, 0), 0);
+	}
+	assert_true(in_use() < before + 50 * MIB);
+	end(&s);
+}
+
 static void another_image_on_the_disk_ends_it(void **state)
 {
 	struct story s;
@@ -579,6 +602,7 @@ int main(void)
 		cmocka_unit_test(a_piece_that_is_overtaken_by_many_is_waited_for),
 		cmocka_unit_test(the_last_reference_may_be_dropped_by_an_answer),
 		cmocka_unit_test(what_waits_of_one_file_is_not_of_the_next),
+		cmocka_unit_test(files_that_begin_again_and_again_take_no_memory),
 		cmocka_unit_test(another_image_on_the_disk_ends_it),
 	};
 
