@@ -77,6 +77,7 @@ static void view_get(const struct fs_drop *drop, struct fs_drop_view *ret_view)
 	*ret_view = (struct fs_drop_view){
 		.ino = drop->ino,
 		.place = drop->place,
+		.named = drop->named,
 		.image = drop->image ? cm4_image_ref(drop->image) : NULL,
 		.blob = drop->blob ? fs_blob_ref(drop->blob) : NULL,
 		.atime = drop->atime,

@@ -42,6 +42,7 @@ struct fs_place {
 struct fs_drop_view {
 	uint64_t ino;
 	struct fs_place place;
+	bool named; /* false: the name that it had last */
 	char name[CM4_LABEL_MAX];
 	char disk[CM4_DISK_MAX]; /* that its image is for */
 	struct cm4_image *image; /* NULL: it is a blob */

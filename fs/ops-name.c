@@ -170,7 +170,7 @@ void fs_do_unlink(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
 	if (r == 0)
 		r = fs_drops_unlink(&fs->drops, place, name);
 	if (r == 0 && node.drop.blob)
-		fs_sidecar_unlinked(parent.module, name);
+		fs_sidecar_unlinked(fs, parent.module, name);
 	fuse_reply_err(req, -r);
 }
 

@@ -75,8 +75,8 @@ void fs_sidecar_flush(fuse_req_t req, struct fs_handle *handle)
 
 	if (r == 0)
 		fs_name_base(view.name, base);
-	/* Half a file says nothing. */
-	if (r < 0 || !handle->writable || !cm4_is_sidecar(base) ||
+	/* Half a file says nothing, nor does one that has been removed. */
+	if (r < 0 || !view.named || !handle->writable || !cm4_is_sidecar(base) ||
 		fs_proc_killed(fuse_req_ctx(req)->pid))
 		fuse_reply_err(req, 0);
 	else
@@ -84,12 +84,43 @@ void fs_sidecar_flush(fuse_req_t req, struct fs_handle *handle)
 	fs_drop_view_put(&view);
 }
 
-void fs_sidecar_unlinked(struct cm4_module *module, const char *name)
+struct search {
+	const char *base;
+	bool found;
+};
+
+static bool look(void *data, uint64_t ino, const char *name)
+{
+	struct search *search = data;
+	char base[CM4_LABEL_MAX];
+
+	fs_name_base(name, base);
+	search->found = !strcmp(base, search->base);
+	return !search->found;
+}
+
+/*
+ * A file that was told of as @base is called that no more. KIO removes the old one when the new one is there, under a
+ * temporary name: what the module knows is of the latter then.
+ */
+static void forget(struct fs *fs, struct cm4_module *module, const char *base)
+{
+	struct search search = {.base = base};
+
+	for (int tmp = 0; tmp < 2 && !search.found; tmp++)
+		fs_drops_each(&fs->drops,
+			(struct fs_place){.module = cm4_module_id(module), .tmp = tmp}, look,
+			&search);
+	if (!search.found)
+		cm4_module_forget_sidecar(module, base);
+}
+
+void fs_sidecar_unlinked(struct fs *fs, struct cm4_module *module, const char *name)
 {
 	char base[CM4_LABEL_MAX];
 
 	fs_name_base(name, base);
-	cm4_module_forget_sidecar(module, base);
+	forget(fs, module, base);
 }
 
 void fs_sidecar_renamed(fuse_req_t req, struct cm4_module *module, const char *old_name,
@@ -103,7 +134,7 @@ void fs_sidecar_renamed(fuse_req_t req, struct cm4_module *module, const char *o
 		fuse_reply_err(req, 0);
 		return;
 	}
-	cm4_module_forget_sidecar(module, before);
+	forget(fs_of(req), module, before);
 	fs_blob_touch(blob);
 	if (cm4_is_sidecar(base))
 		tell_blob(req, module, base, blob);

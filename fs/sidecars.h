@@ -22,7 +22,7 @@ void fs_sidecar_renamed(fuse_req_t req, struct cm4_module *module, const char *o
 	const char *name, struct fs_blob *blob);
 
 /* It has no name any more. Does not reply. */
-void fs_sidecar_unlinked(struct cm4_module *module, const char *name);
+void fs_sidecar_unlinked(struct fs *fs, struct cm4_module *module, const char *name);
 
 /* An image has another name, of which a list of sums may speak. */
 void fs_sidecar_compare(fuse_req_t req, struct cm4_module *module, struct cm4_image *image);

@@ -242,6 +242,8 @@ void cm4_module_sidecar(struct cm4_module *module, const char *name, const void 
 	int r = read_sidecar(module, name, text, size, &sidecar);
 
 	if (r < 0) {
+		/* What it said before is not in it any more. */
+		cm4_module_forget_sidecar(module, name);
 		cm4_image_unref(image);
 		done(data, r);
 		return;
