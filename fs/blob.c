@@ -105,6 +105,13 @@ void fs_blob_touch(struct fs_blob *blob)
 	blob->dirty = true;
 }
 
+bool fs_blob_has_changed(struct fs_blob *blob)
+{
+	LOCKED(&blob->lock);
+
+	return blob->dirty;
+}
+
 int fs_blob_take(struct fs_blob *blob, unsigned char **ret_data, size_t *ret_size)
 {
 	unsigned char *data;

@@ -33,6 +33,7 @@ int fs_blob_write(struct fs_blob *blob, const void *data, size_t size, uint64_t 
 int fs_blob_truncate(struct fs_blob *blob, uint64_t size);
 
 void fs_blob_touch(struct fs_blob *blob); /* as if it had been changed */
+bool fs_blob_has_changed(struct fs_blob *blob);
 
 /*
  * All of it, if it has changed since it was asked for last: 1, and a copy to be freed; 0: it has not; -ENOMEM.

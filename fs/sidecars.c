@@ -67,6 +67,13 @@ static void tell_blob(
 		fuse_reply_err(req, -r);
 }
 
+/* Its writer is being killed: half a file says nothing, and what it said before has been overwritten. */
+static void forget_half(struct fs_handle *handle, const char *name, const char *base)
+{
+	if (!strcmp(name, base) && fs_blob_has_changed(handle->blob))
+		cm4_module_forget_sidecar(handle->module, base);
+}
+
 void fs_sidecar_flush(fuse_req_t req, struct fs_handle *handle)
 {
 	struct fs_drop_view view = {0};
@@ -75,12 +82,15 @@ void fs_sidecar_flush(fuse_req_t req, struct fs_handle *handle)
 
 	if (r == 0)
 		fs_name_base(view.name, base);
-	/* Half a file says nothing, nor does one that has been removed. */
-	if (r < 0 || !view.named || !handle->writable || !cm4_is_sidecar(base) ||
-		fs_proc_killed(fuse_req_ctx(req)->pid))
+	/* One that has been removed says nothing. */
+	if (r < 0 || !view.named || !handle->writable || !cm4_is_sidecar(base)) {
 		fuse_reply_err(req, 0);
-	else
+	} else if (fs_proc_killed(fuse_req_ctx(req)->pid)) {
+		forget_half(handle, view.name, base);
+		fuse_reply_err(req, 0);
+	} else {
 		tell_blob(req, handle->module, base, handle->blob);
+	}
 	fs_drop_view_put(&view);
 }
 
