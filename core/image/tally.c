@@ -387,7 +387,7 @@ static int hash_anyhow(struct cm4_image *image, unsigned char hash[TALLY_HASH])
 
 	if (tally_hash(image, hash))
 		return 0;
-	if (tally->bmap)
+	if (tally->bmap || image->prove.overwritten)
 		return -ENODATA;
 	r = digest_new("SHA256", &digest);
 	if (r < 0)
