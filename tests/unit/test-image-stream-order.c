@@ -1,13 +1,45 @@
 #include <malloc.h>
-#include <unistd.h>
+#include <sched.h>
 
 #include "stream-fixture.h"
 
-#include "image/input.h"
+#include "image/internal.h"
 
 /* A compressed file whose writers, and whose threads, come at odd times (image/stream.h). */
 
-/* Whether or not its decoder has been let go by now. */
+/* Until it is as @is has it; nobody says when. */
+static void await_image(struct story *s, bool (*is)(const struct cm4_image *image))
+{
+	uint64_t until = clock_ns() + PATIENCE;
+	bool done = false;
+
+	while (!done) {
+		{
+			LOCKED(&s->f.image->lock);
+			done = is(s->f.image);
+		}
+		if (clock_ns() > until)
+			patience_over("the image");
+		sched_yield();
+	}
+}
+
+static bool has_ended(const struct cm4_image *image)
+{
+	return image->stream->ended;
+}
+
+static bool misses_something(const struct cm4_image *image)
+{
+	return image->stream->missing_since;
+}
+
+static bool has_two_references(const struct cm4_image *image)
+{
+	return image->refs == 2;
+}
+
+/* Its decoder has been let go by now. */
 static void what_is_whole_and_closed_answers_as_what_it_is(void **state)
 {
 	struct cm4_image_attr attr;
@@ -18,10 +50,10 @@ static void what_is_whole_and_closed_answers_as_what_it_is(void **state)
 	assert_int_equal(put(&s, 0, s.packed.n), s.packed.n);
 	assert_int_equal(do_flush(s.f.image), 0);
 	fixture_close(&s.f);
-	usleep(100000);
+	await_image(&s, has_ended);
 	cm4_image_open(s.f.image, true);
 	assert_int_equal(do_io(s.f.image, CM4_IO_READ, 0, 1, &byte), -EOPNOTSUPP);
-	assert_int_not_equal(do_write(s.f.image, s.packed.n, &byte, 1), 0);
+	assert_int_equal(do_write(s.f.image, s.packed.n, &byte, 1), -ESTALE);
 	assert_int_equal(do_flush(s.f.image), 0);
 	assert_int_equal(do_truncate(s.f.image, 0), 0);
 	cm4_image_getattr(s.f.image, &attr);
@@ -94,7 +126,7 @@ static void a_piece_that_is_overtaken_by_many_is_waited_for(void **state)
 	assert_int_equal(put(&s, 0, 1000), 1000);
 	n = s.packed.n - INPUT_SIZE - 1000;
 	ask(&last, s.f.image, CM4_IO_WRITE, s.packed.n - n, n, s.packed.data + s.packed.n - n);
-	usleep(20000);
+	await_image(&s, misses_something);
 	assert_int_equal(put(&s, 1000, INPUT_SIZE), INPUT_SIZE);
 	assert_int_equal(answer_of(&last), n);
 	assert_int_equal(do_flush(s.f.image), 0);
@@ -141,7 +173,7 @@ static void the_last_reference_may_be_dropped_by_an_answer(void **state)
 	}
 	image_abort(s.f.image, -ENODEV, "it has gone");
 	fixture_close(&s.f);
-	usleep(50000); /* the owner, too, has let go of it */
+	await_image(&s, has_two_references); /* the owner, too, has let go of it */
 	cm4_image_unref(s.f.image);
 	{
 		LOCKED(&dropper.asked.lock);
