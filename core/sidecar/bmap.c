@@ -49,6 +49,8 @@ static int check_numbers(struct reader *reader)
 
 	if (bmap->image_size == 0)
 		return bmap_refuse(reader, -EINVAL, "it is of an image of no bytes");
+	if (bmap->image_size > BMAP_IMAGE_MAX)
+		return bmap_refuse(reader, -EINVAL, "it is of an image larger than any disk");
 	if (bmap->n_blocks != (bmap->image_size - 1) / bmap->block_size + 1)
 		return bmap_refuse(reader, -EINVAL, "its BlocksCount does not fit its ImageSize");
 	if (bmap->n_ranges > 0 && bmap->ranges[bmap->n_ranges - 1].end > bmap->n_blocks)

@@ -21,6 +21,8 @@
 #define BMAP_TEXT_MAX	(64u << 20)
 #define BMAP_RANGES_MAX (2u << 20) /* some 23 bytes of text each, at the least */
 
+#define BMAP_IMAGE_MAX (1ull << 46) /* bytes; what is kept of a map grows with it */
+
 #define BMAP_BLOCK_MIN 512
 #define BMAP_BLOCK_MAX (1u << 20)
 
@@ -44,7 +46,7 @@ struct bmap {
 
 /*
  * 0; or, with a sentence in @why that has no full stop:
- *   EINVAL   it is no bmap, contradicts itself, or is of a kind that is not known
+ *   EINVAL   it is no bmap, contradicts itself, or is of a kind that is not known; or of more than BMAP_IMAGE_MAX bytes
  *   EBADMSG  it is not what its own checksum is of
  *   EFBIG    more than BMAP_TEXT_MAX bytes, or BMAP_RANGES_MAX ranges
  *   ENOMEM
