@@ -68,6 +68,7 @@ with Two() as rig:
 
     @case("both disks are listed, each with its size")
     def _():
+        until("both are here", lambda: len(rig.status()["disks"]) == 2)
         same("the disks", rig.status()["disks"], [{"name": "mmcblk0", "bytes": EMMC * MIB},
                                                   {"name": "nvme0n1", "bytes": NVME * MIB}])
         same("eMMC", os.path.getsize(rig.module("mmcblk0.img")), EMMC * MIB)
