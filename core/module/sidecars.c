@@ -115,6 +115,17 @@ static struct cm4_image *current(struct cm4_module *module)
 	return module->image ? cm4_image_ref(module->image) : NULL;
 }
 
+/* Likewise: the one on a disk, which the one dropped last need not be, for that may have been refused. */
+static struct cm4_image *on_disk(struct cm4_module *module)
+{
+	LOCKED(&module->lock);
+
+	for (size_t i = 0; i < module->n_disks; i++)
+		if (module->disks[i].image && module->disks[i].image != module->image)
+			return cm4_image_ref(module->disks[i].image);
+	return NULL;
+}
+
 static struct bmap *find_bmap(
 	struct cm4_module *module, const char *label, char name[CM4_LABEL_MAX])
 {
@@ -216,7 +227,8 @@ void cm4_module_compare(struct cm4_module *module, struct cm4_image *image,
 
 	image_status(image, &status);
 	sidecars_wanted(module, status.name, &wanted);
-	if (wanted.has_dropped || wanted.has_raw)
+	/* One that is not whole is compared at its close; its directory must not wait for that. */
+	if (status.whole && (wanted.has_dropped || wanted.has_raw))
 		compare(cm4_image_ref(image), done, data);
 	else
 		done(data, 0);
@@ -232,10 +244,29 @@ static bool speaks_of(const struct sidecar *sidecar, const struct cm4_image_stat
 	return wanted.has_dropped || wanted.has_raw;
 }
 
+/* Whether there is one that it speaks of; then with a reference, in *@image. */
+static bool find_concerned(struct cm4_module *module, const struct sidecar *sidecar,
+	struct cm4_image **image, struct cm4_image_status *status)
+{
+	struct cm4_image *candidates[] = {current(module), on_disk(module)};
+
+	for (size_t i = 0; i < 2; i++) {
+		if (candidates[i] && !*image) {
+			image_status(candidates[i], status);
+			if (speaks_of(sidecar, status)) {
+				*image = candidates[i];
+				continue;
+			}
+		}
+		cm4_image_unref(candidates[i]);
+	}
+	return *image;
+}
+
 void cm4_module_sidecar(struct cm4_module *module, const char *name, const void *text, size_t size,
 	void (*done)(void *data, int result), void *data)
 {
-	struct cm4_image *image = current(module);
+	struct cm4_image *image = NULL;
 	struct cm4_image_status status = {0};
 	struct sidecar *sidecar, *before;
 	bool is_bmap, concerned;
@@ -244,14 +275,11 @@ void cm4_module_sidecar(struct cm4_module *module, const char *name, const void 
 	if (r < 0) {
 		/* What it said before is not in it any more. */
 		cm4_module_forget_sidecar(module, name);
-		cm4_image_unref(image);
 		done(data, r);
 		return;
 	}
-	if (image)
-		image_status(image, &status);
 	is_bmap = sidecar->bmap;
-	concerned = image && speaks_of(sidecar, &status);
+	concerned = find_concerned(module, sidecar, &image, &status);
 	{
 		LOCKED(&module->lock);
 		before = take(module, name);

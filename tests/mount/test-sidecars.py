@@ -380,6 +380,15 @@ with Scratch() as rig:
         run("cp", image, rig.module("os.img"))
         same("state", rig.state(), "done")
 
+    @case("a wrong list is compared with the image on the disk, also after a drop that was refused")
+    def _():
+        fresh()
+        run("cp", image, rig.module("kept.img"))
+        fd = os.open(rig.module("refused.img"), os.O_CREAT | os.O_WRONLY)
+        os.write(fd, b"no image" * 100)
+        raises(errno.EINVAL, os.close, fd)
+        rig.refuses(errno.EBADMSG, "kept.img.sha256", f"{wrong}  kept.img\n")
+
     @case("clear forgets and removes it")
     def _():
         fresh()
