@@ -28,6 +28,6 @@ void linktext_explain(
 {
 	snprintf(message, size,
 		"%s in %s is no boot file but the text of a symlink (%.60s): "
-		"the directory was copied without its links",
+		"the directory was copied without its links; copy it with cp -rL",
 		name, path, text);
 }

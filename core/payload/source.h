@@ -3,13 +3,11 @@
 #include "payload/payload.h"
 
 /*
- * Within the payload room: what a source of boot files is to the rest of it. There are three: a
- * directory (directory.c), files in memory (blobs.c), and the standard places (standard.c), which
- * shows how one source is made of others: it asks them in turn.
- *
- * Files staged for one module are to lie over the payload in the same way: one more source, whose
- * find asks the staged set first and the payload under it next, and which is handed to the boot
- * driver instead of the payload. Nothing else has to know.
+ * Within the payload room: what a source of boot files is to the rest of it. There are four: a
+ * directory (directory.c), files in memory (blobs.c), the standard places (standard.c), which shows
+ * how one source is made of others: it asks them in turn; and the files staged for one module
+ * (staged-payload.c), which lie over another source, and are handed to the boot driver instead of it.
+ * Nothing else has to know.
  */
 struct payload_ops {
 	/*

@@ -22,7 +22,7 @@ ROOMS = {
     "util": set(),
     "seam": set(),
     "boot": {"seam", "payload", "util"},
-    "payload": {"boot", "util"},  # of boot: the table of chips
+    "payload": {"boot", "proof", "util"},  # of boot: the table of chips; of proof: SHA-256
     "decode": {"util"},
     "diagnosis": {"seam", "util"},
     "doctor": {"boot", "diagnosis", "payload", "seam", "util"},  # of boot: the table of chips
