@@ -118,6 +118,7 @@ static enum otp_value judge_behind(
 	return judged;
 }
 
+/* @cut: what stands at @value is not the key's. */
 static void found(struct otp_image *image, const char *key, size_t at, size_t value, bool cut)
 {
 	if (image->found)
@@ -136,7 +137,7 @@ static void look_at_key(struct otp_image *image, const char *key, size_t at)
 	if ((at % SECTOR != 0 && otp_is_word(bytes[at - 1])) || is_comment(bytes, at))
 		return;
 	if (judge_behind(image, at + strlen(key), &value, &cut) == OTP_VALUE_BURNS)
-		found(image, key, at, value, false);
+		found(image, key, at, value, bytes[value] < 0x20 || bytes[value] >= 0x7f);
 	else if (cut && begins_text_line(bytes, at))
 		found(image, key, at, value, true);
 }
