@@ -5,12 +5,13 @@
 #include "blob.h"
 #include "util/cleanup.h"
 
-struct fs_blob *fs_blob_new(void)
+struct fs_blob *fs_blob_new(size_t max)
 {
 	struct fs_blob *blob = calloc(1, sizeof(*blob));
 
 	if (!blob)
 		return NULL;
+	blob->max = max;
 	atomic_init(&blob->refs, 1);
 	pthread_mutex_init(&blob->lock, NULL);
 	return blob;
@@ -57,7 +58,7 @@ static int set_size(struct fs_blob *blob, uint64_t size)
 	size_t room = blob->room;
 	unsigned char *data;
 
-	if (size > FS_BLOB_MAX)
+	if (size > blob->max)
 		return -EFBIG;
 	while (room < size)
 		room = room ? room * 2 : 4096;
@@ -80,7 +81,7 @@ int fs_blob_write(struct fs_blob *blob, const void *data, size_t size, uint64_t 
 	LOCKED(&blob->lock);
 	int r = 0;
 
-	if (offset > FS_BLOB_MAX || size > FS_BLOB_MAX - offset)
+	if (offset > blob->max || size > blob->max - offset)
 		return -EFBIG;
 	if (offset + size > blob->size)
 		r = set_size(blob, offset + size);

@@ -11,17 +11,15 @@
  * A small file that stays in memory: one that is dropped beside an image, and says something about it. Any thread.
  * Ownership: references.
  */
-#define FS_BLOB_MAX (16u << 20) /* bytes */
-
 struct fs_blob {
 	atomic_uint refs;
 	pthread_mutex_t lock; /* innermost; guards what follows */
 	unsigned char *data;
-	size_t size, room;
+	size_t size, room, max;
 	bool dirty; /* changed since it was copied last */
 };
 
-struct fs_blob *fs_blob_new(void); /* NULL: no memory */
+struct fs_blob *fs_blob_new(size_t max); /* bytes. NULL: no memory */
 struct fs_blob *fs_blob_ref(struct fs_blob *blob);
 void fs_blob_unref(struct fs_blob *blob); /* NULL is accepted */
 

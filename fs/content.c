@@ -103,7 +103,7 @@ int fs_node_text(struct fs *fs, const struct fs_node *node, struct fs_text *ret_
 	case FS_KIND_DIR:
 	case FS_KIND_BY_PORT:
 	case FS_KIND_LINK:
-	case FS_KIND_TMP:
+	case FS_KIND_SUBDIR:
 	case FS_KIND_DISK:
 	case FS_KIND_DROP:
 		break;
@@ -181,7 +181,7 @@ static int stat_kind(struct fs *fs, const struct fs_node *node, struct stat *st)
 	switch (node->id.kind) {
 	case FS_KIND_DIR:
 	case FS_KIND_BY_PORT:
-	case FS_KIND_TMP:
+	case FS_KIND_SUBDIR:
 		set_mode(fs, st, MODE_DIR);
 		return 0;
 	case FS_KIND_LINK:
@@ -250,7 +250,7 @@ static bool comes_and_goes(const struct fs_node *node)
 
 	if (kind == FS_KIND_CONTROL)
 		return node->id.index;
-	return kind == FS_KIND_FAIL || kind == FS_KIND_LINK || kind == FS_KIND_TMP ||
+	return kind == FS_KIND_FAIL || kind == FS_KIND_LINK || kind == FS_KIND_SUBDIR ||
 	       kind == FS_KIND_DISK || kind == FS_KIND_DROP;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "blob.h"
+#include "dirs.h"
 #include "drops.h"
 #include "ino.h"
 #include "util/cleanup.h"
@@ -27,9 +28,9 @@ struct fs_drop {
 	struct timespec atime, mtime;
 };
 
-struct fs_tmp {
-	TAILQ_ENTRY(fs_tmp) link;
-	uint64_t module;
+struct fs_made {
+	TAILQ_ENTRY(fs_made) link;
+	struct fs_place place;
 };
 
 static void bury(struct fs_drop_list *dead)
@@ -48,18 +49,18 @@ void fs_drops_init(struct fs_drops *drops)
 {
 	pthread_mutex_init(&drops->lock, NULL);
 	TAILQ_INIT(&drops->files);
-	TAILQ_INIT(&drops->tmps);
+	TAILQ_INIT(&drops->dirs);
 	drops->next = 0;
 }
 
 void fs_drops_fini(struct fs_drops *drops)
 {
-	struct fs_tmp *tmp;
+	struct fs_made *made;
 
 	bury(&drops->files);
-	while ((tmp = TAILQ_FIRST(&drops->tmps))) {
-		TAILQ_REMOVE(&drops->tmps, tmp, link);
-		free(tmp);
+	while ((made = TAILQ_FIRST(&drops->dirs))) {
+		TAILQ_REMOVE(&drops->dirs, made, link);
+		free(made);
 	}
 	pthread_mutex_destroy(&drops->lock);
 }
@@ -89,7 +90,7 @@ static void view_get(const struct fs_drop *drop, struct fs_drop_view *ret_view)
 
 static bool same(struct fs_place a, struct fs_place b)
 {
-	return a.module == b.module && a.tmp == b.tmp;
+	return a.module == b.module && a.dir == b.dir;
 }
 
 static bool is_superseded(const struct fs_drop *drop)
@@ -136,13 +137,20 @@ static void unname(struct fs_drops *drops, struct fs_drop *drop, struct fs_drop_
 	kill_unused(drops, drop, dead);
 }
 
+/* Boot files in their own directories are counted by whoever stages them. */
+static bool is_beside_images(struct fs_place place)
+{
+	return place.dir == FS_DIR_MODULE || place.dir == FS_DIR_TMP;
+}
+
 static size_t count_names(struct fs_drops *drops, uint64_t module, bool blobs)
 {
 	struct fs_drop *drop;
 	size_t n = 0;
 
 	TAILQ_FOREACH (drop, &drops->files, link)
-		n += drop->named && drop->place.module == module && (!blobs || drop->blob);
+		n += drop->named && drop->place.module == module &&
+		     (!blobs || (drop->blob && is_beside_images(drop->place)));
 	return n;
 }
 
@@ -156,7 +164,8 @@ static int add(struct fs_drops *drops, struct fs_place place, const char *name, 
 	if (find_name(drops, place, name))
 		return -EEXIST;
 	if (count_names(drops, place.module, false) >= FS_DROPS_MAX ||
-		(blob && count_names(drops, place.module, true) >= FS_BLOBS_MAX))
+		(blob && is_beside_images(place) &&
+			count_names(drops, place.module, true) >= FS_BLOBS_MAX))
 		return -ENOSPC;
 	drop = calloc(1, sizeof(*drop));
 	if (!drop)
@@ -310,60 +319,91 @@ void fs_drops_set_times(struct fs_drops *drops, uint64_t ino, const struct times
 		drop->mtime = *mtime;
 }
 
-static struct fs_tmp *find_tmp(struct fs_drops *drops, uint64_t module)
+static struct fs_made *find_made(struct fs_drops *drops, struct fs_place place)
 {
-	struct fs_tmp *tmp;
+	struct fs_made *made;
 
-	TAILQ_FOREACH (tmp, &drops->tmps, link)
-		if (tmp->module == module)
-			return tmp;
+	TAILQ_FOREACH (made, &drops->dirs, link)
+		if (same(made->place, place))
+			return made;
 	return NULL;
 }
 
-bool fs_drops_has_tmp(struct fs_drops *drops, uint64_t module)
+static bool is_fixed(struct fs_place place)
 {
-	LOCKED(&drops->lock);
-	return find_tmp(drops, module);
+	return place.dir == FS_DIR_MODULE || place.dir == FS_DIR_BOOT;
 }
 
-int fs_drops_mkdir(struct fs_drops *drops, uint64_t module)
+bool fs_drops_has_dir(struct fs_drops *drops, struct fs_place place)
 {
-	struct fs_tmp *tmp;
+	LOCKED(&drops->lock);
+
+	return is_fixed(place) || find_made(drops, place);
+}
+
+int fs_drops_mkdir(struct fs_drops *drops, struct fs_place place)
+{
+	struct fs_made *made;
+	size_t n = 0;
 
 	LOCKED(&drops->lock);
-	if (find_tmp(drops, module))
+	if (is_fixed(place) || find_made(drops, place))
 		return -EEXIST;
-	tmp = calloc(1, sizeof(*tmp));
-	if (!tmp)
+	TAILQ_FOREACH (made, &drops->dirs, link)
+		n += made->place.module == place.module;
+	if (n >= FS_DIRS_MAX)
+		return -ENOSPC;
+	made = calloc(1, sizeof(*made));
+	if (!made)
 		return -ENOMEM;
-	tmp->module = module;
-	TAILQ_INSERT_TAIL(&drops->tmps, tmp, link);
+	made->place = place;
+	TAILQ_INSERT_TAIL(&drops->dirs, made, link);
 	return 0;
 }
 
-static void remove_tmp(struct fs_drops *drops, uint64_t module)
+static void remove_made(struct fs_drops *drops, struct fs_made *made)
 {
-	struct fs_tmp *tmp = find_tmp(drops, module);
-
-	if (tmp) {
-		TAILQ_REMOVE(&drops->tmps, tmp, link);
-		free(tmp);
-	}
+	TAILQ_REMOVE(&drops->dirs, made, link);
+	free(made);
 }
 
-int fs_drops_rmdir(struct fs_drops *drops, uint64_t module)
+int fs_drops_rmdir(struct fs_drops *drops, struct fs_place place)
 {
-	struct fs_place place = {.module = module, .tmp = true};
+	struct fs_made *made;
 	struct fs_drop *drop;
 
 	LOCKED(&drops->lock);
-	if (!find_tmp(drops, module))
+	made = find_made(drops, place);
+	if (!made)
 		return -ENOENT;
 	TAILQ_FOREACH (drop, &drops->files, link)
 		if (drop->named && same(drop->place, place) && !is_superseded(drop))
 			return -ENOTEMPTY;
-	remove_tmp(drops, module);
+	remove_made(drops, made);
 	return 0;
+}
+
+void fs_drops_each_dir(
+	struct fs_drops *drops, uint64_t module, bool (*each)(void *data, unsigned dir), void *data)
+{
+	struct fs_made *made;
+
+	LOCKED(&drops->lock);
+	TAILQ_FOREACH (made, &drops->dirs, link)
+		if (made->place.module == module && !each(data, made->place.dir))
+			return;
+}
+
+/* All that were made in a module; @boot: but for rsync's own. */
+static void remove_dirs(struct fs_drops *drops, uint64_t module, bool boot)
+{
+	struct fs_made *made, *next;
+
+	for (made = TAILQ_FIRST(&drops->dirs); made; made = next) {
+		next = TAILQ_NEXT(made, link);
+		if (made->place.module == module && !(boot && made->place.dir == FS_DIR_TMP))
+			remove_made(drops, made);
+	}
 }
 
 /* Takes the names away from every file that @dies says. */
@@ -403,6 +443,9 @@ static bool is_blob_of(const struct fs_drop *drop, uint64_t module)
 void fs_drops_clear(struct fs_drops *drops, uint64_t module)
 {
 	unname_if(drops, is_blob_of, module);
+
+	LOCKED(&drops->lock);
+	remove_dirs(drops, module, true);
 }
 
 void fs_drops_sweep(struct fs_drops *drops)
@@ -415,5 +458,5 @@ void fs_drops_leave(struct fs_drops *drops, uint64_t module)
 	unname_if(drops, belongs, module);
 
 	LOCKED(&drops->lock);
-	remove_tmp(drops, module);
+	remove_dirs(drops, module, false);
 }

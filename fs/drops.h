@@ -16,26 +16,27 @@
  * Thread: any. Ownership: each file has a reference to its image or blob; each view a reference of its
  * own.
  */
-#define FS_DROPS_MAX 256 /* names in one module's directory */
+#define FS_DROPS_MAX 512 /* names in one module's directory, and in those within it */
 #define FS_BLOBS_MAX 32	 /* ... of sidecars */
+#define FS_DIRS_MAX  64	 /* directories in it */
 
 struct fs_blob;
 struct fs_drop;
-struct fs_tmp;
+struct fs_made;
 TAILQ_HEAD(fs_drop_list, fs_drop);
-TAILQ_HEAD(fs_tmp_list, fs_tmp);
+TAILQ_HEAD(fs_made_list, fs_made);
 
 struct fs_drops {
 	pthread_mutex_t lock; /* the images' own locks are taken under it */
 	struct fs_drop_list files;
-	struct fs_tmp_list tmps; /* modules that have a .~tmp~ */
+	struct fs_made_list dirs; /* that were made, in which module */
 	uint64_t next;
 };
 
 /* Where a name lives. */
 struct fs_place {
 	uint64_t module;
-	bool tmp; /* in .~tmp~ */
+	unsigned dir; /* which of its directories, see dirs.h */
 };
 
 /* A copy of what is known of a file; put it. */
@@ -61,7 +62,7 @@ void fs_drop_view_put(
  */
 int fs_drops_add(struct fs_drops *drops, struct fs_place place, const char *name, const char *disk,
 	struct cm4_image *image, struct fs_drop_view *ret_view);
-/* The same of a sidecar; of those only FS_BLOBS_MAX. */
+/* The same of a file in memory; of those that lie beside images only FS_BLOBS_MAX. */
 int fs_drops_add_blob(struct fs_drops *drops, struct fs_place place, const char *name,
 	struct fs_blob *blob, struct fs_drop_view *ret_view);
 int fs_drops_lookup(struct fs_drops *drops, struct fs_place place, const char *name,
@@ -93,11 +94,19 @@ int fs_drops_rename(struct fs_drops *drops, struct fs_place from, const char *na
 void fs_drops_set_times(struct fs_drops *drops, uint64_t ino, const struct timespec *atime,
 	const struct timespec *mtime);
 
-/* .~tmp~: 0 or -errno: EEXIST; ENOENT, ENOTEMPTY; ENOMEM. */
-int fs_drops_mkdir(struct fs_drops *drops, uint64_t module);
-int fs_drops_rmdir(struct fs_drops *drops, uint64_t module);
-bool fs_drops_has_tmp(struct fs_drops *drops, uint64_t module);
+/*
+ * Directories: 0 or -errno: EEXIST, ENOSPC (FS_DIRS_MAX), ENOMEM; ENOENT, ENOTEMPTY (of files; of directories the
+ * caller knows). That of boot files is always there.
+ */
+int fs_drops_mkdir(struct fs_drops *drops, struct fs_place place);
+int fs_drops_rmdir(struct fs_drops *drops, struct fs_place place);
+bool fs_drops_has_dir(struct fs_drops *drops, struct fs_place place);
+
+/* Every directory of a module's, as fs_drops_each. */
+void fs_drops_each_dir(struct fs_drops *drops, uint64_t module,
+	bool (*each)(void *data, unsigned dir), void *data);
 
 void fs_drops_sweep(struct fs_drops *drops); /* superseded images lose their names */
-void fs_drops_clear(struct fs_drops *drops, uint64_t module); /* a module's sidecars do */
+void fs_drops_clear(struct fs_drops *drops,
+	uint64_t module); /* what is in memory of a module's does, and its directories go */
 void fs_drops_leave(struct fs_drops *drops, uint64_t module); /* all of a module's files do */

@@ -68,6 +68,7 @@ int fs_new(const struct fs_owner *owner, struct fs **ret_fs)
 	fs->umask = owner->umask;
 	clock_gettime(CLOCK_REALTIME, &fs->started);
 	fs_pool_init(&fs->pool);
+	fs_dirs_init(&fs->dirs);
 	fs_disks_init(&fs->disks);
 	fs_drops_init(&fs->drops);
 	fs_verbs_init(&fs->verbs);
@@ -148,6 +149,7 @@ void fs_free(struct fs *fs)
 	pthread_mutex_destroy(&fs->ops_lock);
 	fs_verbs_fini(&fs->verbs);
 	fs_drops_fini(&fs->drops);
+	fs_dirs_fini(&fs->dirs);
 	fs_disks_fini(&fs->disks);
 	fs_pool_fini(&fs->pool);
 	free(fs);

@@ -6,6 +6,7 @@
 
 #include <cm4fs/fleet.h>
 
+#include "dirs.h"
 #include "disks.h"
 #include "drops.h"
 #include "pool.h"
@@ -36,6 +37,7 @@ struct fs {
 	struct fuse_session *session;
 
 	struct fs_pool pool;
+	struct fs_dirs dirs;
 	struct fs_disks disks;
 	struct fs_drops drops;
 	struct fs_verbs verbs;

@@ -31,6 +31,8 @@ static void destroy(struct fs_handle *handle)
 {
 	if (handle->image)
 		cm4_image_close(handle->image, handle->writable);
+	if (handle->stages)
+		cm4_module_staging(handle->module, false);
 	fs_events_close(handle->reader);
 	cm4_image_unref(handle->image);
 	fs_blob_unref(handle->blob);

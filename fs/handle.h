@@ -26,6 +26,7 @@ struct fs_handle {
 	struct cm4_image
 		*image;	      /* with a reference, and open; NULL: a text, a directory or a blob */
 	struct fs_blob *blob; /* with a reference; NULL: none */
+	bool stages;	      /* it is a boot file's, and writable: its module knows */
 	bool writable;
 	char disk[CM4_DISK_MAX]; /* the disk that was opened by its own name; "" otherwise */
 	bool flash;		 /* ... to be flashed, not as it is */

@@ -4,6 +4,7 @@
 
 #define MODULE_SHIFT 16
 #define DISK_BASE    0x100u
+#define DIR_BASE     0x300u
 #define CONTROL_BASE 0x200u /* of index 1: the usual one, 0, is as any other kind */
 
 uint64_t fs_ino_encode(struct fs_ino ino)
@@ -12,6 +13,8 @@ uint64_t fs_ino_encode(struct fs_ino ino)
 
 	if (ino.kind == FS_KIND_DISK)
 		low = DISK_BASE + ino.index;
+	else if (ino.kind == FS_KIND_SUBDIR)
+		low = DIR_BASE + ino.index;
 	else if (ino.kind == FS_KIND_CONTROL && ino.index)
 		low = CONTROL_BASE + ino.index;
 	return ino.module << MODULE_SHIFT | low;
@@ -30,6 +33,9 @@ int fs_ino_decode(uint64_t number, struct fs_ino *ret_ino)
 	if (low >= DISK_BASE && low < DISK_BASE + FS_INO_DISKS_MAX) {
 		ino.kind = FS_KIND_DISK;
 		ino.index = low - DISK_BASE;
+	} else if (low > DIR_BASE && low < DIR_BASE + FS_INO_DIRS_MAX) {
+		ino.kind = FS_KIND_SUBDIR;
+		ino.index = low - DIR_BASE;
 	} else if (low > CONTROL_BASE && low < CONTROL_BASE + FS_INO_CONTROLS_MAX) {
 		ino.kind = FS_KIND_CONTROL;
 		ino.index = low - CONTROL_BASE;

@@ -23,13 +23,14 @@ enum fs_kind {
 	FS_KIND_LOG,
 	FS_KIND_CONTROL, /* index: which of its files, see verbs.h */
 	FS_KIND_LINK,	 /* by-port/PORT */
-	FS_KIND_TMP,	 /* rsync's .~tmp~ */
 	FS_KIND_DISK,	 /* index: which name, see disks.h */
+	FS_KIND_SUBDIR,	 /* index: which path, see dirs.h */
 	FS_KIND_DROP,	 /* module 0: the drops know whose it is */
 };
 
 #define FS_INO_DISKS_MAX    256
 #define FS_INO_CONTROLS_MAX 256
+#define FS_INO_DIRS_MAX	    256
 #define FS_INO_DROP	    (UINT64_C(1) << 62)
 
 struct fs_ino {

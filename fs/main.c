@@ -95,6 +95,7 @@ static int serve(struct fs_options *options, const char *mountpoint, struct fs_d
 	struct cm4_fleet_config config = {
 		.verify = options->verify,
 		.raw = options->raw,
+		.allow_otp = options->allow_otp,
 		.autoboot = options->autoboot,
 		.ports = (const char *const *)options->ports,
 	};

@@ -107,12 +107,12 @@ int fs_name_error(enum fs_name kind)
 	case FS_NAME_IMAGE:
 	case FS_NAME_DISK:
 	case FS_NAME_SIDECAR:
+	case FS_NAME_BOOT:
 		return 0;
 	case FS_NAME_FIXED:
 	case FS_NAME_JUNK:
 		return -EPERM;
 	case FS_NAME_COMPANION:
-	case FS_NAME_BOOT:
 		return -EOPNOTSUPP;
 	}
 	return -EPERM;

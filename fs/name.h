@@ -14,7 +14,7 @@ enum fs_name {
 	FS_NAME_JUNK,	   /* what desktops leave behind */
 	FS_NAME_SIDECAR,   /* says something about an image, and is kept for it */
 	FS_NAME_COMPANION, /* a program's own file about an image, which nobody here wants */
-	FS_NAME_BOOT,	   /* a boot file by its well-known name; likewise */
+	FS_NAME_BOOT,	   /* a boot file by its well-known name, and is kept for the module */
 };
 
 /* @ret_disk is set for FS_NAME_DISK only, and may be NULL. */

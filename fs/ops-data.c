@@ -7,11 +7,11 @@
 #include "events.h"
 #include "fs.h"
 #include "handle.h"
+#include "kept.h"
 #include "loop.h"
 #include "op.h"
 #include "ops.h"
 #include "proc.h"
-#include "sidecars.h"
 #include "tree.h"
 #include "verb.h"
 #include "util/cleanup.h"
@@ -90,7 +90,7 @@ void fs_do_read(
 		return;
 	}
 	if (handle->blob) {
-		fs_sidecar_read(req, handle, size, offset);
+		fs_kept_read(req, handle, size, offset);
 		return;
 	}
 	if (!handle->image) {
@@ -140,7 +140,7 @@ void fs_do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, 
 	struct fs_op *op;
 
 	if (handle->blob) {
-		fs_sidecar_write(req, handle, data, size, offset);
+		fs_kept_write(req, handle, data, size, offset);
 		return;
 	}
 	if (!handle->image) {
@@ -179,7 +179,7 @@ static void sync_image(fuse_req_t req, struct fs_handle *handle, enum cm4_io_kin
 void fs_do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	if (handle_of(fi)->blob)
-		fs_sidecar_flush(req, handle_of(fi));
+		fs_kept_flush(req, handle_of(fi));
 	else
 		sync_image(req, handle_of(fi), CM4_IO_FLUSH);
 }

@@ -5,12 +5,10 @@
 #include <cm4fs/log.h>
 
 #include "fs.h"
+#include "kept.h"
 #include "name.h"
 #include "ops.h"
-#include "sidecars.h"
 #include "tree.h"
-
-#define TMP_NAME ".~tmp~"
 
 void fs_do_lookup(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
 {
@@ -88,9 +86,34 @@ void fs_do_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *n
 }
 
 /*
- * rsync --delay-updates keeps finished files in .~tmp~ and moves them all at once; nothing else is
- * a directory.
+ * rsync --delay-updates keeps finished files in .~tmp~ and moves them all at once; boot files have directories of their
+ * own; nothing else is one.
  */
+static int judge_dir(struct fs *fs, struct fs_place parent, const char *name)
+{
+	if (fs_dirs_is_boot(&fs->dirs, parent.dir))
+		return fs_name_judge(name, NULL) == FS_NAME_JUNK ? -EPERM : 0;
+	if (parent.dir != FS_DIR_MODULE)
+		return -EPERM;
+	return fs_dirs_find(&fs->dirs, FS_DIR_MODULE, name) >= 0 ? 0 : -EPERM;
+}
+
+static int make_dir(struct fs *fs, const struct fs_node *parent, const char *name)
+{
+	struct fs_place place;
+	int r = fs_node_place(parent, &place);
+
+	if (r == 0)
+		r = judge_dir(fs, place, name);
+	if (r == 0 && fs_drops_exists(&fs->drops, place, name))
+		r = -EEXIST;
+	if (r == 0)
+		r = fs_dirs_make(&fs->dirs, place.dir, name);
+	if (r < 0)
+		return r;
+	return fs_drops_mkdir(&fs->drops, (struct fs_place){place.module, (unsigned)r});
+}
+
 void fs_do_mkdir(fuse_req_t req, fuse_ino_t parent_ino, const char *name, mode_t mode)
 {
 	_cleanup_node_ struct fs_node parent = {0};
@@ -99,10 +122,8 @@ void fs_do_mkdir(fuse_req_t req, fuse_ino_t parent_ino, const char *name, mode_t
 	struct fuse_entry_param entry;
 	int r = fs_node_get(fs, parent_ino, &parent);
 
-	if (r == 0 && (parent.id.kind != FS_KIND_DIR || !parent.module || strcmp(name, TMP_NAME)))
-		r = -EPERM;
 	if (r == 0)
-		r = fs_drops_mkdir(&fs->drops, parent.id.module);
+		r = make_dir(fs, &parent, name);
 	if (r == 0)
 		r = fs_node_lookup(fs, &parent, name, &node);
 	if (r == 0)
@@ -125,6 +146,39 @@ static int rmdir_module(struct fs *fs, const char *name)
 	return r;
 }
 
+struct dir_search {
+	struct fs *fs;
+	unsigned parent;
+	bool found;
+};
+
+static bool is_within(void *data, unsigned dir)
+{
+	struct dir_search *search = data;
+	char name[FS_DIR_PATH];
+
+	search->found = fs_dirs_name_in(&search->fs->dirs, dir, search->parent, name) == 0;
+	return !search->found;
+}
+
+static int remove_dir(struct fs *fs, const struct fs_node *parent, const char *name)
+{
+	struct dir_search search = {.fs = fs};
+	struct fs_place place;
+	int r = fs_node_place(parent, &place);
+
+	if (r < 0)
+		return r;
+	r = fs_dirs_find(&fs->dirs, place.dir, name);
+	if (r < 0)
+		return fs_drops_exists(&fs->drops, place, name) ? -ENOTDIR : -EPERM;
+	if (r == FS_DIR_BOOT)
+		return -EPERM;
+	place.dir = search.parent = (unsigned)r;
+	fs_drops_each_dir(&fs->drops, place.module, is_within, &search);
+	return search.found ? -ENOTEMPTY : fs_drops_rmdir(&fs->drops, place);
+}
+
 void fs_do_rmdir(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
 {
 	_cleanup_node_ struct fs_node parent = {0};
@@ -135,10 +189,8 @@ void fs_do_rmdir(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
 		;
 	else if (parent_ino == FUSE_ROOT_ID)
 		r = rmdir_module(fs, name);
-	else if (parent.id.kind == FS_KIND_DIR && !strcmp(name, TMP_NAME))
-		r = fs_drops_rmdir(&fs->drops, parent.id.module);
 	else
-		r = -EPERM;
+		r = remove_dir(fs, &parent, name);
 	fuse_reply_err(req, -r);
 }
 
@@ -170,16 +222,19 @@ void fs_do_unlink(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
 	if (r == 0)
 		r = fs_drops_unlink(&fs->drops, place, name);
 	if (r == 0 && node.drop.blob)
-		fs_sidecar_unlinked(fs, parent.module, name);
+		fs_kept_unlinked(fs, parent.module, place, name);
 	fuse_reply_err(req, -r);
 }
 
-/* What an image is may not become what speaks of one, nor the other way round. */
-static int judge_kinds(const struct fs_node *from, enum fs_name kind)
+/* What an image is may not become what is kept in memory, nor the other way round. */
+static int judge_kinds(struct fs *fs, const struct fs_node *from, struct fs_place to,
+	const char *name, enum fs_name kind)
 {
+	char known[CM4_PATH_MAX];
+
 	if (from->drop.blob)
-		return kind == FS_NAME_DISK ? -EINVAL : 0;
-	return kind == FS_NAME_SIDECAR ? -EINVAL : 0;
+		return kind == FS_NAME_DISK && !fs_dirs_is_boot(&fs->dirs, to.dir) ? -EINVAL : 0;
+	return fs_kept_role(fs, to, name, known) == FS_ROLE_NONE ? 0 : -EINVAL;
 }
 
 /*
@@ -187,8 +242,8 @@ static int judge_kinds(const struct fs_node *from, enum fs_name kind)
  * file becomes it (GLib and rsync write a temporary file and rename it over mmcblk0.img); where the file's
  * bytes are decides, for a rename does not move them.
  */
-static int judge_target(struct fs *fs, const struct fs_node *parent, const char *name,
-	const struct fs_node *from, unsigned flags, bool *ret_disk)
+static int judge_target(struct fs *fs, const struct fs_node *parent, struct fs_place place,
+	const char *name, const struct fs_node *from, unsigned flags, bool *ret_disk)
 {
 	_cleanup_node_ struct fs_node node = {0};
 	enum fs_name kind = fs_name_judge(name, NULL);
@@ -196,7 +251,7 @@ static int judge_target(struct fs *fs, const struct fs_node *parent, const char 
 	int r = fs_name_error(kind);
 
 	if (r == 0)
-		r = judge_kinds(from, kind);
+		r = judge_kinds(fs, from, place, name, kind);
 	if (r < 0)
 		return r;
 	exists = fs_node_lookup(fs, parent, name, &node) == 0;
@@ -234,7 +289,7 @@ static int rename_file(fuse_req_t req, const struct fs_node *from, const char *n
 		return -EPERM;
 	if (from_place.module != to_place.module)
 		return -EXDEV;
-	r = judge_target(fs, to, to_name, &node, flags, &becomes_disk);
+	r = judge_target(fs, to, to_place, to_name, &node, flags, &becomes_disk);
 	if (r == 0)
 		r = fs_drops_rename(&fs->drops, from_place, name, to_place,
 			becomes_disk ? NULL : to_name, &view);
@@ -244,9 +299,9 @@ static int rename_file(fuse_req_t req, const struct fs_node *from, const char *n
 	if (view.image) /* repeats the image's error, if it has one */
 		r = cm4_image_rename(view.image, base);
 	if (r == 0 && view.blob)
-		fs_sidecar_renamed(req, to->module, name, to_name, view.blob);
+		fs_kept_renamed(req, to->module, from_place, name, to_place, to_name, view.blob);
 	else if (r == 0)
-		fs_sidecar_compare(req, to->module, view.image);
+		fs_kept_compare(req, to->module, view.image);
 	fs_drop_view_put(&view);
 	return r;
 }

@@ -10,6 +10,7 @@
 #include "events.h"
 #include "fs.h"
 #include "handle.h"
+#include "kept.h"
 #include "name.h"
 #include "ops.h"
 #include "tree.h"
@@ -99,6 +100,7 @@ static int open_blob(
 	struct fs *fs, const struct fs_node *node, int flags, struct fs_handle **ret_handle)
 {
 	struct cm4_module *module = node->module ? cm4_module_ref(node->module) : NULL;
+	char name[CM4_PATH_MAX];
 	struct fs_handle *handle =
 		module ? fs_handle_new(fs, node->ino, module, NULL, is_writing(flags)) : NULL;
 
@@ -109,6 +111,10 @@ static int open_blob(
 	if (flags & O_TRUNC)
 		fs_blob_truncate(node->drop.blob, 0);
 	handle->blob = fs_blob_ref(node->drop.blob);
+	handle->stages = handle->writable &&
+			 fs_kept_role(fs, node->drop.place, node->drop.name, name) == FS_ROLE_BOOT;
+	if (handle->stages)
+		cm4_module_staging(module, true);
 	*ret_handle = handle;
 	return 0;
 }
@@ -168,7 +174,7 @@ static int open_node(
 		return open_text(fs, node, flags, ret_handle);
 	case FS_KIND_DIR:
 	case FS_KIND_BY_PORT:
-	case FS_KIND_TMP:
+	case FS_KIND_SUBDIR:
 		return -EISDIR;
 	case FS_KIND_LINK:
 		return -ELOOP;
@@ -240,9 +246,8 @@ static int create_image(struct fs *fs, const struct fs_node *parent, const char 
 	int r = fs_name_error(kind);
 
 	if (r == -EOPNOTSUPP)
-		cm4_log(LOG_WARNING, "%s: %s: this version takes no %s, and does not flash one",
-			cm4_module_name(parent->module), FS_UTF8(name),
-			kind == FS_NAME_BOOT ? "boot files" : "control files");
+		cm4_log(LOG_WARNING, "%s: %s: a control file is not flashed; keep it elsewhere",
+			cm4_module_name(parent->module), FS_UTF8(name));
 	if (r < 0)
 		return r;
 	r = choose_disk(fs, parent, name, kind, disk);
@@ -255,18 +260,23 @@ static int create_image(struct fs *fs, const struct fs_node *parent, const char 
 }
 
 /* Also under GLib's temporary name, where it is going to replace one: that program has it open now. */
-static bool is_sidecar(struct fs *fs, const struct fs_node *parent, const char *name)
+static bool is_kept(struct fs *fs, struct fs_place place, const char *name, enum fs_role *ret_role)
 {
-	return fs_name_judge(name, NULL) == FS_NAME_SIDECAR ||
-	       (!strncmp(name, GLIB_PREFIX, strlen(GLIB_PREFIX)) &&
-		       fs_handle_has_blob(fs, parent->id.module));
+	char known[CM4_PATH_MAX];
+
+	*ret_role = fs_kept_role(fs, place, name, known);
+	return *ret_role != FS_ROLE_NONE || (!strncmp(name, GLIB_PREFIX, strlen(GLIB_PREFIX)) &&
+						    fs_handle_has_blob(fs, place.module));
 }
 
-static int add_blob(
-	struct fs *fs, struct fs_place place, const char *name, struct fs_drop_view *ret_view)
+static int add_blob(struct fs *fs, struct fs_place place, const char *name, enum fs_role role,
+	struct fs_drop_view *ret_view)
 {
-	struct fs_blob *blob = fs_blob_new();
-	int r = blob ? fs_drops_add_blob(&fs->drops, place, name, blob, ret_view) : -ENOMEM;
+	bool junk = fs_name_judge(name, NULL) == FS_NAME_JUNK;
+	struct fs_blob *blob = junk ? NULL : fs_blob_new(fs_kept_max(role));
+	int r = blob   ? fs_drops_add_blob(&fs->drops, place, name, blob, ret_view)
+		: junk ? -EPERM
+		       : -ENOMEM;
 
 	fs_blob_unref(blob);
 	return r;
@@ -291,14 +301,15 @@ static int create_drop(
 {
 	struct fs_node node = {.id.kind = FS_KIND_DROP};
 	struct fs_place place;
+	enum fs_role role;
 	int r = fs_node_place(parent, &place);
 
 	if (r < 0)
 		return r;
 	if (strlen(name) >= CM4_LABEL_MAX)
 		return -ENAMETOOLONG;
-	if (is_sidecar(fs, parent, name))
-		r = add_blob(fs, place, name, &node.drop);
+	if (is_kept(fs, place, name, &role))
+		r = add_blob(fs, place, name, role, &node.drop);
 	else
 		r = add_image(fs, parent, place, name, &node.drop);
 	if (r < 0)

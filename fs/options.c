@@ -25,6 +25,7 @@ enum key {
 	KEY_AUTOBOOT,
 	KEY_PORT,
 	KEY_RAW,
+	KEY_ALLOW_OTP,
 	KEY_UID,
 	KEY_GID,
 	KEY_UMASK,
@@ -48,6 +49,7 @@ static const struct fuse_opt table[] = {
 	BOTH("autoboot", KEY_AUTOBOOT),
 	BOTH("port=", KEY_PORT),
 	BOTH("raw", KEY_RAW),
+	BOTH("allow-otp", KEY_ALLOW_OTP),
 	FUSE_OPT_KEY("uid=", KEY_UID),
 	FUSE_OPT_KEY("gid=", KEY_GID),
 	FUSE_OPT_KEY("umask=", KEY_UMASK),
@@ -203,6 +205,9 @@ static int take(void *data, const char *arg, int key, struct fuse_args *out)
 	case KEY_RAW:
 		options->raw = true;
 		return 0;
+	case KEY_ALLOW_OTP:
+		options->allow_otp = true;
+		return 0;
 	case KEY_UID:
 		return set_number(arg, value, 10, UINT_MAX - 1, &options->uid);
 	case KEY_GID:
@@ -299,6 +304,7 @@ void fs_options_help(void)
 	      "repeated\n"
 	      "    --raw                accept what is no disk image, and do not ask it how far it "
 	      "reaches\n"
+	      "    --allow-otp          let boot files burn one-time-programmable memory\n"
 	      "    --verify=WHAT        what is proved before a copy is called good: medium (the "
 	      "module reads its\n"
 	      "                         own medium; the default), readback (over USB) or off\n"

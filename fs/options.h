@@ -14,7 +14,7 @@ struct fs_options {
 	char *payload; /* NULL: the standard places */
 	bool simulated;
 	char *simulate; /* the SPEC; NULL: one module */
-	bool autoboot, raw;
+	bool autoboot, raw, allow_otp;
 	enum cm4_verify verify;
 	char **ports; /* NULL-terminated; NULL: all */
 	size_t n_ports;

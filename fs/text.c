@@ -63,6 +63,7 @@ int fs_text_readme(struct fs_text *ret_text)
 		"af04b2da/status.json   the same for programs; status.json beside this file has "
 		"every module\n"
 		"af04b2da/log           what happened to it\n"
+		"af04b2da/boot/         boot files for this module alone\n"
 		"af04b2da/control       echo boot, cancel, eject, verify or clear into it\n"
 		"by-port/               the modules by USB port\n"
 		"DIAGNOSIS.TXT          nothing shows up, or something fails: why, and what to "

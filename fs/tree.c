@@ -10,7 +10,6 @@
 /* Names and numbers; what is in the files is content.c's. */
 
 #define DISK_SUFFIX ".img"
-#define TMP_NAME    ".~tmp~"
 
 static const struct {
 	const char *name;
@@ -29,7 +28,6 @@ static const struct {
 	  {"status.json", FS_KIND_STATUS},
 	  {"log", FS_KIND_LOG},
 	  {"control", FS_KIND_CONTROL},
-	  {TMP_NAME, FS_KIND_TMP},
 };
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
@@ -87,6 +85,11 @@ int fs_node_get(struct fs *fs, uint64_t ino, struct fs_node *ret_node)
 		if (!node.module)
 			return -ESTALE;
 	}
+	if (node.id.kind == FS_KIND_SUBDIR &&
+		!fs_drops_has_dir(&fs->drops, (struct fs_place){node.id.module, node.id.index})) {
+		fs_node_put(&node);
+		return -ESTALE;
+	}
 	*ret_node = node;
 	return 0;
 }
@@ -104,8 +107,6 @@ static bool is_there(struct fs *fs, enum fs_kind kind, const struct cm4_status *
 {
 	if (kind == FS_KIND_FAIL)
 		return status->failure.error;
-	if (kind == FS_KIND_TMP)
-		return fs_drops_has_tmp(&fs->drops, status->id);
 	return true;
 }
 
@@ -131,6 +132,27 @@ static int lookup_disk(struct fs *fs, struct cm4_module *module, const struct cm
 	ret_node->id.index = (unsigned)number;
 	ret_node->ino = fs_ino_encode(ret_node->id);
 	strcpy(ret_node->disk, disk);
+	return 0;
+}
+
+static struct fs_node subdir_of(struct cm4_module *module, unsigned dir)
+{
+	struct fs_node node = node_of(FS_KIND_SUBDIR, module);
+
+	node.id.index = dir;
+	node.ino = fs_ino_encode(node.id);
+	return node;
+}
+
+static int lookup_subdir(struct fs *fs, struct cm4_module *module, struct fs_place parent,
+	const char *name, struct fs_node *ret_node)
+{
+	int dir = fs_dirs_find(&fs->dirs, parent.dir, name);
+
+	if (dir < 0 ||
+		!fs_drops_has_dir(&fs->drops, (struct fs_place){parent.module, (unsigned)dir}))
+		return -ENOENT;
+	*ret_node = subdir_of(module, (unsigned)dir);
 	return 0;
 }
 
@@ -167,7 +189,8 @@ static int lookup_in_module(
 		}
 		return 0;
 	}
-	if (lookup_disk(fs, module, &status, name, ret_node) == 0)
+	if (lookup_disk(fs, module, &status, name, ret_node) == 0 ||
+		lookup_subdir(fs, module, place, name, ret_node) == 0)
 		return 0;
 	return lookup_drop(fs, module, place, name, ret_node);
 }
@@ -229,6 +252,8 @@ int fs_node_lookup(
 		return lookup_in_module(fs, parent->module, name, ret_node);
 	if (fs_node_place(parent, &place) < 0)
 		return -ENOTDIR;
+	if (lookup_subdir(fs, parent->module, place, name, ret_node) == 0)
+		return 0;
 	return lookup_drop(fs, parent->module, place, name, ret_node);
 }
 
@@ -240,11 +265,12 @@ void fs_node_forget(struct fs *fs, const struct fs_node *node)
 
 int fs_node_place(const struct fs_node *parent, struct fs_place *ret_place)
 {
-	bool tmp = parent->id.kind == FS_KIND_TMP;
+	bool sub = parent->id.kind == FS_KIND_SUBDIR;
 
-	if (!parent->module || (!tmp && parent->id.kind != FS_KIND_DIR))
+	if (!parent->module || (!sub && parent->id.kind != FS_KIND_DIR))
 		return -EPERM;
-	*ret_place = (struct fs_place){.module = parent->id.module, .tmp = tmp};
+	*ret_place = (struct fs_place){
+		.module = parent->id.module, .dir = sub ? parent->id.index : FS_DIR_MODULE};
 	return 0;
 }
 
@@ -271,6 +297,38 @@ static void list_name(
 			fs_ino_encode((struct fs_ino){.kind = kind, .module = module}), type);
 }
 
+/* fs_drops_each_dir knows no names; they are asked for under its lock, which the dirs' is within. */
+struct dir_lister {
+	struct fs *fs;
+	struct fs_place parent;
+	struct lister *lister;
+};
+
+static bool list_subdir(void *data, unsigned dir)
+{
+	struct dir_lister *dirs = data;
+	struct fs_ino ino = {FS_KIND_SUBDIR, dirs->parent.module, dir};
+	char name[FS_DIR_PATH];
+
+	if (fs_dirs_name_in(&dirs->fs->dirs, dir, dirs->parent.dir, name) == 0)
+		dirs->lister->more =
+			dirs->lister->each(dirs->lister->data, name, fs_ino_encode(ino), S_IFDIR);
+	return dirs->lister->more;
+}
+
+/* What was dropped into a directory, and the directories in it. */
+static void list_place(struct fs *fs, struct fs_place place, struct lister *lister)
+{
+	struct dir_lister dirs = {fs, place, lister};
+
+	if (lister->more && place.dir == FS_DIR_MODULE)
+		list_subdir(&dirs, FS_DIR_BOOT);
+	if (lister->more)
+		fs_drops_each_dir(&fs->drops, place.module, list_subdir, &dirs);
+	if (lister->more)
+		fs_drops_each(&fs->drops, place, list_drop, lister);
+}
+
 static void list_disks(struct fs *fs, const struct cm4_status *status, struct lister *lister)
 {
 	for (size_t i = 0; i < status->n_disks && lister->more; i++) {
@@ -295,10 +353,9 @@ static void list_module(struct fs *fs, struct cm4_module *module, struct lister 
 	for (size_t i = 0; i < N(module_names); i++)
 		if (is_there(fs, module_names[i].kind, &status))
 			list_name(lister, module_names[i].name, module_names[i].kind, status.id,
-				module_names[i].kind == FS_KIND_TMP ? S_IFDIR : S_IFREG);
+				S_IFREG);
 	list_disks(fs, &status, lister);
-	if (lister->more)
-		fs_drops_each(&fs->drops, place, list_drop, lister);
+	list_place(fs, place, lister);
 }
 
 static int list_modules(struct fs *fs, bool by_port, struct lister *lister)
@@ -340,6 +397,6 @@ int fs_node_list(struct fs *fs, const struct fs_node *node, fs_node_each each, v
 	}
 	if (fs_node_place(node, &place) < 0)
 		return -ENOTDIR;
-	fs_drops_each(&fs->drops, place, list_drop, &lister);
+	list_place(fs, place, &lister);
 	return 0;
 }

@@ -32,6 +32,18 @@ static const struct table_row rows[FAILURE_N] = {
 	[FAILURE_PAYLOAD_UNREADABLE] = MODULE("payload-unreadable", EIO, USER,
 		"a boot file could not be read on this host",
 		.advice = "Check the payload directory named in DETAILS.TXT, and the disk that it lies on."),
+	[FAILURE_OTP] = MODULE("burns-otp", EPERM, USER,
+		"a boot file would burn the module's one-time-programmable memory, which nothing undoes",
+		.advice = "Put a # before the line that is named here, or set it to 0; or, if you mean it, start "
+			  "cm4fs with --allow-otp."),
+	[FAILURE_STAGED] = MODULE("boot-files-wrong", EINVAL, USER,
+		"the boot files staged for this module cannot boot it",
+		.advice = "Copy them anew from rpiboot's directory, with cp -rL where it holds symlinks.\n"
+			  "Writing clear to control forgets what is staged."),
+	[FAILURE_EEPROM] = MODULE("eeprom-not-written", EIO, MODULE,
+		"the module did not say that it wrote its EEPROM",
+		.advice = "Do not trust a green screen or LED: only the module's own word counts.\n"
+			  "Stage a recovery.bin and a pieeprom.bin of the same release, and boot it again."),
 	[FAILURE_ACCESS] = MODULE("no-access", EACCES, USER,
 		"this user may not open the module's USB device or disk",
 		.advice = "Install 60-cm4fs.rules among udev's rules, and plug the module in again.\n"

@@ -229,6 +229,7 @@ static void clear_now(struct cm4_module *module)
 		cm4_image_unref(image);
 	}
 	sidecars_clear(module);
+	bootfiles_clear(module);
 	module_feed(module, LIFE_CLEAR, 0, NULL);
 	fleet_changed(module->fleet, module, CM4_CHANGE_IMAGE);
 }

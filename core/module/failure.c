@@ -80,6 +80,11 @@ enum failure failure_of_dialogue(enum cm4_stage with, int error)
 		return FAILURE_PAYLOAD_UNREADABLE;
 	case EACCES:
 		return FAILURE_ACCESS;
+	case EPERM:
+		return FAILURE_OTP;
+	case EINVAL:
+	case EBADMSG:
+		return FAILURE_STAGED;
 	case ECANCELED:
 		return FAILURE_CANCELLED;
 	}

@@ -24,6 +24,7 @@
  *	news.c       what is told of it to the fleet's listener, in order
  *	images.c     which image was dropped last, and which are on the disks
  *	sidecars.c   what bmaps and lists of sums say of images
+ *	bootfiles.c  boot files: those staged for it, over the payload of all
  *	control.c    the verbs of the control file
  *	circumstances.c  what is seen around a module, and explains its failures
  *	witness.c    the fleet's: follows the kernel's log
@@ -70,9 +71,13 @@ struct cm4_module {
 	char port[CM4_PORT_MAX];
 	struct cm4_fleet *fleet; /* outlives the thread; not to be used once left is set */
 	struct journal *journal; /* has its own lock */
+	struct staged *staged;	 /* likewise */
 	pthread_t thread;
 
 	struct stall stall; /* atomic */
+
+	/* The thread's own: what is served in the boot under way. */
+	struct payload *serving, *overlay; /* overlay: of what is staged, or NULL */
 
 	pthread_mutex_t lock; /* guards everything below */
 	pthread_cond_t wake;  /* of the thread: work to do, or a new deadline */
@@ -80,6 +85,11 @@ struct cm4_module {
 	unsigned todo;	      /* life actions not taken yet */
 	bool stirred;	      /* a claim has changed */
 	uint64_t deadline_ns; /* UINT64_MAX: none */
+	uint64_t quiet_ns;    /* when what is staged is booted; UINT64_MAX: it is not */
+	unsigned n_staging;   /* boot files open for writing */
+	bool restaged;	      /* since any of them was opened */
+	bool spent;	      /* what is staged has written the EEPROM, and is served no more */
+	bool asked_eeprom;    /* in this boot, an EEPROM's image was asked for */
 	bool left;	      /* out of the fleet: nothing begins any more */
 	bool ended;	      /* the thread has nothing more to do, and may be joined */
 
@@ -205,6 +215,19 @@ void module_notice_served(struct cm4_module *module, const char *name, bool foun
 void module_notice_boot(struct cm4_module *module); /* one begins */
 /* Life's failure, explained, becomes the module's. @detail: what is known of it; NULL: nothing */
 void module_describe(struct cm4_module *module, const char *detail);
+
+/*
+ * bootfiles.c. begin, end and update on the thread. begin: what this boot serves, in module->serving: 0; -ENOPKG; or,
+ * with a sentence, what staged_check and otp_check_payload come to. update: whether this boot was to write an EEPROM,
+ * and then whether it did, 0 or -EIO with a sentence. notice_served: lock held. quiet: the time has come.
+ */
+int bootfiles_begin(
+	struct cm4_module *module, const struct boot_chip *chip, char *message, size_t size);
+void bootfiles_end(struct cm4_module *module);
+void bootfiles_notice_served(struct cm4_module *module, const char *name);
+bool bootfiles_update(struct cm4_module *module, int *ret_result, char *message, size_t size);
+void bootfiles_quiet(struct cm4_module *module);
+void bootfiles_clear(struct cm4_module *module);
 
 /* control.c */
 void control_answer_boot(struct cm4_module *module, int result); /* thread */

@@ -3,16 +3,10 @@
 
 #include <cm4fs/log.h>
 
-#include "module/life.h"
+#include "module/life-internal.h"
 
 #define DIALOGUES_MAX                                                                              \
 	8 /* of one boot: a ROM seen again, a second stage that comes twice (CM4's start4.elf) */
-
-/* What a handler gives back: actions, and the timer if it touched it. */
-struct effect {
-	unsigned actions;
-	bool timer;
-};
 
 static void arm(struct life *life, struct effect *effect, unsigned timeout_ms)
 {
@@ -20,25 +14,24 @@ static void arm(struct life *life, struct effect *effect, unsigned timeout_ms)
 	effect->timer = true;
 }
 
-static void become(struct life *life, struct effect *effect, enum cm4_state state)
+void life_become(struct life *life, struct effect *effect, enum cm4_state state)
 {
 	life->state = state;
 	arm(life, effect, 0);
 }
 
-static void fail(struct life *life, struct effect *effect, enum failure failure, int error)
+void life_fail(struct life *life, struct effect *effect, enum failure failure, int error)
 {
-	become(life, effect, CM4_STATE_FAILED);
+	life_become(life, effect, CM4_STATE_FAILED);
 	life->failure = failure;
 	life->failure_error = -error;
 	life->failures++;
 	effect->actions |= LIFE_DO_REFUSE;
 }
 
-/* Nobody waits for the disk then: it is free, and what is on it can be added to. */
-static void stop_short(struct life *life, struct effect *effect, int error)
+void life_stop_short(struct life *life, struct effect *effect, int error)
 {
-	become(life, effect, CM4_STATE_INCOMPLETE);
+	life_become(life, effect, CM4_STATE_INCOMPLETE);
 	life->failure = FAILURE_NOT_WHOLE;
 	life->failure_error = -error;
 	life->failures++;
@@ -55,7 +48,7 @@ static void await_stage(struct life *life, struct effect *effect)
 /* It may be between two stages: then it is not gone until it has not come back. */
 static void fail_boot(struct life *life, struct effect *effect, enum failure failure, int error)
 {
-	fail(life, effect, failure, error);
+	life_fail(life, effect, failure, error);
 	if (life->stage == CM4_STAGE_NONE)
 		await_stage(life, effect);
 }
@@ -89,22 +82,22 @@ static void take_stage(struct life *life, struct effect *effect)
 	case CM4_STAGE_ROM:
 	case CM4_STAGE_SECOND:
 		if (life->rom_tries >= LIFE_ROM_TRIES && life->stage == CM4_STAGE_ROM)
-			fail(life, effect, FAILURE_ROM_LOOP, 0);
+			life_fail(life, effect, FAILURE_ROM_LOOP, 0);
 		else if (life->dialogues >= DIALOGUES_MAX)
-			fail(life, effect, FAILURE_SECOND_NONSENSE, 0);
+			life_fail(life, effect, FAILURE_SECOND_NONSENSE, 0);
 		else
 			start_dialogue(life, effect);
 		break;
 	case CM4_STAGE_DISK:
 		if (life->disk_here) {
-			become(life, effect, CM4_STATE_READY);
+			life_become(life, effect, CM4_STATE_READY);
 			effect->actions |= LIFE_DO_ADMIT;
 		} else {
 			arm(life, effect, LIFE_DISK_MS);
 		}
 		break;
 	case CM4_STAGE_OTHER:
-		fail(life, effect, FAILURE_OTHER_GADGET, 0);
+		life_fail(life, effect, FAILURE_OTHER_GADGET, 0);
 		break;
 	}
 }
@@ -154,14 +147,15 @@ static void end_dialogue(struct life *life, struct effect *effect, int error)
 	fail_boot(life, effect, failure, failure == FAILURE_INTERNAL ? error : 0);
 }
 
-static void image_failed(struct life *life, struct effect *effect, int error)
+void life_image_failed(struct life *life, struct effect *effect, int error)
 {
-	fail(life, effect, failure_of_disk(-error), error);
+	life_fail(life, effect, failure_of_disk(-error), error);
 }
 
 static bool leaves_quietly(const struct life *life)
 {
-	return life->state != CM4_STATE_FAILED && life->state != CM4_STATE_INCOMPLETE;
+	return life->state != CM4_STATE_FAILED && life->state != CM4_STATE_INCOMPLETE &&
+	       life->state != CM4_STATE_UPDATED;
 }
 
 static void be_gone(struct life *life, struct effect *effect)
@@ -171,10 +165,13 @@ static void be_gone(struct life *life, struct effect *effect)
 		effect->actions |= LIFE_DO_LEAVE;
 }
 
-/* Off the bus; a boot that was given up just now may have brought it to its next stage all the same. */
+/*
+ * Off the bus; a boot that was given up just now may have brought it to its next stage all the same, and one whose
+ * EEPROM was written may start anew.
+ */
 static void be_absent(struct life *life, struct effect *effect)
 {
-	if (life->dialogue)
+	if (life->dialogue || life->state == CM4_STATE_UPDATED)
 		await_stage(life, effect);
 	else
 		be_gone(life, effect);
@@ -210,10 +207,12 @@ static struct effect handle_rom(struct life *life, enum life_event event, int er
 		break;
 	case LIFE_SERVED:
 	case LIFE_BROKE:
+	case LIFE_UPDATED:
+	case LIFE_UPDATE_FAILED:
 		life->dialogue = false;
 		break;
 	case LIFE_IMAGE_FAILED:
-		image_failed(life, &effect, error);
+		life_image_failed(life, &effect, error);
 		break;
 	case LIFE_DISK_HERE:
 	case LIFE_DISK_EMPTY:
@@ -226,7 +225,7 @@ static struct effect handle_rom(struct life *life, enum life_event event, int er
 	case LIFE_IMAGE_BEGAN:
 		/* On a further disk, where the one that images go to never came, and that was cleared. */
 		if (disk)
-			become(life, &effect, CM4_STATE_FLASHING);
+			life_become(life, &effect, CM4_STATE_FLASHING);
 		break;
 	case LIFE_IMAGE_VERIFYING:
 	case LIFE_IMAGE_VERIFIED:
@@ -238,6 +237,20 @@ static struct effect handle_rom(struct life *life, enum life_event event, int er
 		break;
 	}
 	return effect;
+}
+
+/* It may have left before that was known: then it may come back all the same. */
+static void end_update(struct life *life, struct effect *effect, int error)
+{
+	life->dialogue = false;
+	if (error < 0) {
+		fail_boot(life, effect, FAILURE_EEPROM, error);
+		return;
+	}
+	life_become(life, effect, CM4_STATE_UPDATED);
+	effect->actions |= LIFE_DO_ADMIT;
+	if (life->stage == CM4_STAGE_NONE)
+		await_stage(life, effect);
 }
 
 /* booting: from the first byte served, or from adoption, until the disk is there. */
@@ -268,7 +281,7 @@ static struct effect handle_booting(struct life *life, enum life_event event, in
 			take_stage(life, &effect);
 		break;
 	case LIFE_DISK_EMPTY:
-		fail(life, &effect, FAILURE_NO_MEDIUM, 0);
+		life_fail(life, &effect, FAILURE_NO_MEDIUM, 0);
 		break;
 	case LIFE_DISK_GONE:
 		life->disk_here = false;
@@ -277,8 +290,12 @@ static struct effect handle_booting(struct life *life, enum life_event event, in
 	case LIFE_BROKE:
 		end_dialogue(life, &effect, error);
 		break;
+	case LIFE_UPDATED:
+	case LIFE_UPDATE_FAILED:
+		end_update(life, &effect, error);
+		break;
 	case LIFE_TIMEOUT:
-		fail(life, &effect, failure_of_timeout(life->dialogue_stage, life->stage), 0);
+		life_fail(life, &effect, failure_of_timeout(life->dialogue_stage, life->stage), 0);
 		life->gone = life->stage == CM4_STAGE_NONE;
 		break;
 	case LIFE_CANCEL:
@@ -286,7 +303,7 @@ static struct effect handle_booting(struct life *life, enum life_event event, in
 		effect.actions |= LIFE_DO_ABORT;
 		break;
 	case LIFE_IMAGE_FAILED:
-		image_failed(life, &effect, error);
+		life_image_failed(life, &effect, error);
 		break;
 	case LIFE_BOOT:
 	case LIFE_IMAGE_BEGAN:
@@ -294,67 +311,6 @@ static struct effect handle_booting(struct life *life, enum life_event event, in
 	case LIFE_IMAGE_VERIFIED:
 	case LIFE_IMAGE_WHOLE:
 	case LIFE_IMAGE_INCOMPLETE:
-	case LIFE_CLEAR:
-	case LIFE_EVENT_N:
-		break;
-	}
-	return effect;
-}
-
-/* flashing, verifying: an image holds the disk. */
-static struct effect handle_flashing(struct life *life, enum life_event event, int error)
-{
-	struct effect effect = {0};
-
-	switch (event) {
-	case LIFE_USB_GONE:
-		life->gone = true;
-		fail(life, &effect, FAILURE_GONE, 0);
-		effect.actions |= LIFE_DO_ABORT;
-		break;
-	case LIFE_DISK_GONE:
-		life->disk_here = false;
-		fail(life, &effect, FAILURE_GONE, 0);
-		effect.actions |= LIFE_DO_ABORT;
-		break;
-	case LIFE_IMAGE_BEGAN:
-		/* Somebody writes on, though all seemed to be there. */
-		become(life, &effect, CM4_STATE_FLASHING);
-		break;
-	case LIFE_IMAGE_VERIFYING:
-		become(life, &effect, CM4_STATE_VERIFYING);
-		break;
-	case LIFE_IMAGE_VERIFIED:
-		if (life->state == CM4_STATE_VERIFYING)
-			become(life, &effect, error ? CM4_STATE_READY : CM4_STATE_DONE);
-		break;
-	case LIFE_IMAGE_WHOLE:
-		become(life, &effect, CM4_STATE_DONE);
-		break;
-	case LIFE_IMAGE_INCOMPLETE:
-		stop_short(life, &effect, error);
-		break;
-	case LIFE_IMAGE_FAILED:
-		image_failed(life, &effect, error);
-		break;
-	case LIFE_CANCEL:
-		fail(life, &effect, FAILURE_CANCELLED, 0);
-		effect.actions |= LIFE_DO_ABORT;
-		break;
-	case LIFE_BOOT:
-	case LIFE_DISK_HERE:
-		effect.actions = LIFE_DO_ADMIT;
-		break;
-	case LIFE_SERVED:
-	case LIFE_BROKE:
-		life->dialogue = false;
-		break;
-	case LIFE_USB_ROM:
-	case LIFE_USB_SECOND:
-	case LIFE_USB_DISK:
-	case LIFE_USB_OTHER:
-	case LIFE_DISK_EMPTY:
-	case LIFE_TIMEOUT:
 	case LIFE_CLEAR:
 	case LIFE_EVENT_N:
 		break;
@@ -367,7 +323,7 @@ static void boot_idle(struct life *life, struct effect *effect)
 	if (life->disk_here) {
 		effect->actions |= LIFE_DO_ADMIT;
 	} else if (life->gone) {
-		fail(life, effect, FAILURE_GONE, 0);
+		life_fail(life, effect, FAILURE_GONE, 0);
 	} else {
 		begin_boot(life, effect);
 	}
@@ -378,9 +334,9 @@ static void clear_idle(struct life *life, struct effect *effect)
 	if (life->gone)
 		effect->actions |= LIFE_DO_LEAVE;
 	else if (life->disk_here)
-		become(life, effect, CM4_STATE_READY);
+		life_become(life, effect, CM4_STATE_READY);
 	else
-		become(life, effect, CM4_STATE_ROM);
+		life_become(life, effect, CM4_STATE_ROM);
 	if (life->stage == CM4_STAGE_NONE && !life->gone)
 		await_stage(life, effect);
 }
@@ -398,11 +354,11 @@ static struct effect handle_idle(struct life *life, enum life_event event, int e
 		life->disk_here = life->stage == CM4_STAGE_DISK;
 		/* A disk that came late is better than the failure it was given up for. */
 		if (life->disk_here && life->state == CM4_STATE_FAILED && !life->gone)
-			become(life, &effect, CM4_STATE_READY);
+			life_become(life, &effect, CM4_STATE_READY);
 		effect.actions |= LIFE_DO_ADMIT;
 		break;
 	case LIFE_DISK_EMPTY:
-		fail(life, &effect, FAILURE_NO_MEDIUM, 0);
+		life_fail(life, &effect, FAILURE_NO_MEDIUM, 0);
 		break;
 	case LIFE_DISK_GONE:
 		life->disk_here = false;
@@ -413,23 +369,25 @@ static struct effect handle_idle(struct life *life, enum life_event event, int e
 		break;
 	case LIFE_SERVED:
 	case LIFE_BROKE:
+	case LIFE_UPDATED:
+	case LIFE_UPDATE_FAILED:
 		life->dialogue = false;
 		break;
 	case LIFE_IMAGE_BEGAN:
-		become(life, &effect, CM4_STATE_FLASHING);
+		life_become(life, &effect, CM4_STATE_FLASHING);
 		break;
 	case LIFE_IMAGE_VERIFYING:
 		/* The verb: what was done is looked at once more. */
 		if (life->state == CM4_STATE_DONE)
-			become(life, &effect, CM4_STATE_VERIFYING);
+			life_become(life, &effect, CM4_STATE_VERIFYING);
 		break;
 	case LIFE_IMAGE_INCOMPLETE:
-		stop_short(life, &effect, error);
+		life_stop_short(life, &effect, error);
 		break;
 	case LIFE_IMAGE_FAILED:
 		/* The end of what was aborted is no news: the first failure is the cause. */
 		if (life->state != CM4_STATE_FAILED || (error != -ENODEV && error != -ECANCELED))
-			image_failed(life, &effect, error);
+			life_image_failed(life, &effect, error);
 		break;
 	case LIFE_TIMEOUT:
 		give_up_absent(life, &effect);
@@ -460,7 +418,7 @@ static struct effect dispatch(struct life *life, enum life_event event, int erro
 		return handle_booting(life, event, error);
 	case CM4_STATE_FLASHING:
 	case CM4_STATE_VERIFYING:
-		return handle_flashing(life, event, error);
+		return life_handle_flashing(life, event, error);
 	case CM4_STATE_READY:
 	case CM4_STATE_DONE:
 	case CM4_STATE_INCOMPLETE:

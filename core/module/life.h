@@ -19,7 +19,8 @@
  * From ready, done, incomplete and failed (its disk still there) a new image leads to flashing
  * again. A module that leaves the bus while it boots is expected back; one that leaves at any other
  * time is gone: it takes its directory along, unless it failed or is incomplete. One whose boot is
- * given up while it is between two stages is waited for all the same, so that it keeps its name.
+ * given up while it is between two stages is waited for all the same, so that it keeps its name. One whose EEPROM was
+ * written becomes `updated`; whether it then stays away, or comes back as a ROM, is its config.txt's business.
  */
 
 enum life_event {
@@ -35,7 +36,9 @@ enum life_event {
 
 	/* What came of the dialogue that an action asked for. */
 	LIFE_SERVED,
-	LIFE_BROKE, /* with an error, negative */
+	LIFE_BROKE,   /* with an error, negative */
+	LIFE_UPDATED, /* served, and its EEPROM was written; or was to be written, and was not: */
+	LIFE_UPDATE_FAILED, /* with an error, negative */
 
 	LIFE_BOOT,    /* somebody wants the disk */
 	LIFE_TIMEOUT, /* the deadline has passed */

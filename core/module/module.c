@@ -8,6 +8,7 @@
 #include "image/image.h"
 #include "module/internal.h"
 #include "payload/payload.h"
+#include "payload/staged.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -21,6 +22,8 @@ static void module_free(struct cm4_module *module)
 {
 	news_forget(module);
 	sidecars_clear(module);
+	bootfiles_end(module);
+	staged_unref(module->staged);
 	journal_free(module->journal);
 	pthread_cond_destroy(&module->wake);
 	pthread_mutex_destroy(&module->lock);
@@ -337,12 +340,16 @@ int module_new(
 	if (!module)
 		return -ENOMEM;
 	r = journal_new(&module->journal);
+	if (r == 0)
+		r = staged_new(&module->staged);
 	if (r < 0) {
+		journal_free(module->journal);
 		free(module);
 		return r;
 	}
 
 	module->refs = 1;
+	module->quiet_ns = UINT64_MAX;
 	module->id = origin->id;
 	module->fleet = fleet;
 	module->chip = origin->chip;

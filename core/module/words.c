@@ -105,6 +105,8 @@ const char *life_event_to_string(enum life_event event)
 		[LIFE_DISK_GONE] = "disk-gone",
 		[LIFE_SERVED] = "served",
 		[LIFE_BROKE] = "broke",
+		[LIFE_UPDATED] = "updated",
+		[LIFE_UPDATE_FAILED] = "update failed",
 		[LIFE_BOOT] = "boot",
 		[LIFE_TIMEOUT] = "timeout",
 		[LIFE_IMAGE_BEGAN] = "image-began",

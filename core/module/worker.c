@@ -7,6 +7,7 @@
 #include "image/image.h"
 #include "module/internal.h"
 #include "payload/payload.h"
+#include "util/bytes.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -16,7 +17,9 @@
  * not pass through it.
  */
 
-#define TIMED_OUT (1u << 31) /* beside the life machine's actions */
+/* Beside the life machine's actions. */
+#define TIMED_OUT (1u << 31)
+#define QUIET	  (1u << 30)
 
 static void on_line(void *data, const char *line)
 {
@@ -32,6 +35,7 @@ static void on_served(void *data, const char *name, uint64_t bytes, bool found)
 	{
 		LOCKED(&module->lock);
 		module_notice_served(module, name, found);
+		bootfiles_notice_served(module, name);
 	}
 	news_add_file(module, name, bytes, found);
 	news_tell(module->fleet, module);
@@ -59,7 +63,7 @@ static void publish(struct cm4_module *module, struct usb_device *usb)
 		usb->ops->abort(usb);
 }
 
-static int run_dialogue(struct cm4_module *module, bool rom)
+static int run_dialogue(struct cm4_module *module, bool rom, char *message, size_t size)
 {
 	const struct cm4_fleet_config *config = fleet_config(module->fleet);
 	struct boot_observer observer = {
@@ -76,15 +80,19 @@ static int run_dialogue(struct cm4_module *module, bool rom)
 		LOCKED(&module->lock);
 		chip = module->chip;
 	}
-	if (!config->payload || !chip || !payload_serves(config->payload, chip))
-		return -ENOPKG;
+	/* A second stage that is there already, when cm4fs starts, is served what there is. */
+	r = !chip		      ? -ENOPKG
+	    : rom || !module->serving ? bootfiles_begin(module, chip, message, size)
+				      : 0;
+	if (r < 0)
+		return r;
 	r = config->backend->ops->open_usb(config->backend, module->port, &usb);
 	if (r < 0)
 		return r;
 
 	publish(module, usb);
 	r = (rom ? boot_run_rom : boot_run_server)(
-		usb, chip, config->payload, module->port, &observer);
+		usb, chip, module->serving, module->port, &observer);
 	publish(module, NULL);
 	usb->ops->close(usb);
 	return r;
@@ -92,9 +100,16 @@ static int run_dialogue(struct cm4_module *module, bool rom)
 
 static void boot(struct cm4_module *module, bool rom)
 {
-	int r = run_dialogue(module, rom);
+	char message[256] = "";
+	int r = run_dialogue(module, rom, message, sizeof(message)), verdict;
 
-	module_feed(module, r < 0 ? LIFE_BROKE : LIFE_SERVED, r, NULL);
+	/* It may leave before its last word is answered. */
+	if (!rom && (r == 0 || r == -ENODEV) &&
+		bootfiles_update(module, &verdict, message, sizeof(message)))
+		module_feed(
+			module, verdict < 0 ? LIFE_UPDATE_FAILED : LIFE_UPDATED, verdict, message);
+	else
+		module_feed(module, r < 0 ? LIFE_BROKE : LIFE_SERVED, r, *message ? message : NULL);
 }
 
 static void refuse(struct cm4_module *module)
@@ -138,7 +153,10 @@ static unsigned next_work(struct cm4_module *module)
 			module->deadline_ns = UINT64_MAX;
 			return TIMED_OUT;
 		}
-		cond_wait_until(&module->wake, &module->lock, module->deadline_ns);
+		if (module->quiet_ns <= clock_ns())
+			return QUIET;
+		cond_wait_until(
+			&module->wake, &module->lock, min64(module->deadline_ns, module->quiet_ns));
 	}
 	todo = module->todo;
 	module->todo = 0;
@@ -198,6 +216,10 @@ void *module_thread(void *data)
 
 		if (todo & TIMED_OUT) {
 			module_feed(module, LIFE_TIMEOUT, 0, NULL);
+			continue;
+		}
+		if (todo & QUIET) {
+			bootfiles_quiet(module);
 			continue;
 		}
 		if (todo & LIFE_DO_LEAVE)

@@ -41,6 +41,7 @@ struct cm4_fleet_config {
 	enum cm4_verify verify;
 	bool raw; /* images need not be disk images */
 	bool autoboot;
+	bool allow_otp;		  /* boot files may burn one-time-programmable memory */
 	const char *const *ports; /* NULL-terminated prefixes; NULL: every port */
 
 	/*

@@ -19,6 +19,7 @@ struct cm4_module;
 #define CM4_PORT_MAX	 32  /* a USB port path such as 1-1.3, with its NUL */
 #define CM4_DISK_MAX	 16  /* the module's own name for a disk, with its NUL */
 #define CM4_LABEL_MAX	 256 /* a file name, with its NUL */
+#define CM4_PATH_MAX	 512 /* a boot file's name with its directories, with its NUL */
 #define CM4_DISKS_MAX	 8
 #define CM4_METADATA_MAX 32
 
@@ -169,6 +170,20 @@ void cm4_module_compare(struct cm4_module *module, struct cm4_image *image,
 	void (*done)(void *data, int result), void *data);
 void cm4_module_forget_sidecar(struct cm4_module *module, const char *name); /* of any name */
 bool cm4_is_sidecar(const char *name);					     /* pure */
+
+/*
+ * A boot file that is staged for this module alone: it lies over the payload. @path is relative, with directories:
+ * "config.txt", "2711/mcb.bin"; one of that name before is replaced. @data, of malloc, becomes the module's, in
+ * failure, too. Two seconds after the last one, and while none is being written, a set that is complete in itself is
+ * booted, where the module is in its ROM. 0; or, and the module's log says why: -EINVAL: no such name can be asked for;
+ * -EPERM: it would burn one-time-programmable memory; -EISDIR, -ENOTDIR; -EFBIG; -ENOSPC: too many, or too much in all;
+ * -ENODEV: the module left; -ENOMEM.
+ */
+#define CM4_BOOT_FILE_MAX (128u << 20)
+int cm4_module_stage(struct cm4_module *module, const char *path, void *data, size_t size);
+void cm4_module_unstage(struct cm4_module *module, const char *path); /* of any name */
+/* Somebody has one open for writing, or not any more. */
+void cm4_module_staging(struct cm4_module *module, bool begins);
 
 /*
  * A verb of the control file. @done is called once, from any thread, perhaps before this returns, with

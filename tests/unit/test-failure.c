@@ -60,8 +60,9 @@ static void live_at_random(void)
 
 			seed = seed * 1103515245 + 12345;
 			event = (seed >> 16) % LIFE_EVENT_N;
-			if (life_handle(
-				    &life, event, event == LIFE_BROKE ? -ETIMEDOUT : 0, &timer) &
+			bool broke = event == LIFE_BROKE || event == LIFE_UPDATE_FAILED;
+
+			if (life_handle(&life, event, broke ? -ETIMEDOUT : 0, &timer) &
 				LIFE_DO_LEAVE)
 				break;
 			if (life.failures)

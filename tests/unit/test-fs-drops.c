@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "dirs.h"
 #include "drops.h"
 #include "ino.h"
 
@@ -35,7 +36,7 @@ void cm4_image_getattr(struct cm4_image *image, struct cm4_image_attr *ret_attr)
 	*ret_attr = (struct cm4_image_attr){.superseded = image->superseded};
 }
 
-static const struct fs_place here = {.module = 1}, tmp = {.module = 1, .tmp = true},
+static const struct fs_place here = {.module = 1}, tmp = {.module = 1, .dir = FS_DIR_TMP},
 			     other = {.module = 2};
 static struct fs_drops drops;
 static struct cm4_image one, two;
@@ -186,10 +187,10 @@ static void a_module_that_leaves_takes_its_names_along(void **state)
 {
 	add(here, "a", &one);
 	add(other, "b", &two);
-	assert_int_equal(fs_drops_mkdir(&drops, 1), 0);
+	assert_int_equal(fs_drops_mkdir(&drops, tmp), 0);
 	fs_drops_leave(&drops, 1);
 	assert_false(fs_drops_exists(&drops, here, "a"));
-	assert_false(fs_drops_has_tmp(&drops, 1));
+	assert_false(fs_drops_has_dir(&drops, tmp));
 	assert_true(fs_drops_exists(&drops, other, "b"));
 }
 
@@ -197,16 +198,16 @@ static void rsyncs_directory_is_there_while_it_is_needed(void **state)
 {
 	uint64_t ino;
 
-	assert_int_equal(fs_drops_rmdir(&drops, 1), -ENOENT);
-	assert_int_equal(fs_drops_mkdir(&drops, 1), 0);
-	assert_int_equal(fs_drops_mkdir(&drops, 1), -EEXIST);
-	assert_true(fs_drops_has_tmp(&drops, 1));
-	assert_false(fs_drops_has_tmp(&drops, 2));
+	assert_int_equal(fs_drops_rmdir(&drops, tmp), -ENOENT);
+	assert_int_equal(fs_drops_mkdir(&drops, tmp), 0);
+	assert_int_equal(fs_drops_mkdir(&drops, tmp), -EEXIST);
+	assert_true(fs_drops_has_dir(&drops, tmp));
+	assert_false(fs_drops_has_dir(&drops, (struct fs_place){2, FS_DIR_TMP}));
 	ino = add(tmp, "a", &one);
-	assert_int_equal(fs_drops_rmdir(&drops, 1), -ENOTEMPTY);
+	assert_int_equal(fs_drops_rmdir(&drops, tmp), -ENOTEMPTY);
 	fs_drops_unlink(&drops, tmp, "a");
 	fs_drops_forget(&drops, ino, 1);
-	assert_int_equal(fs_drops_rmdir(&drops, 1), 0);
+	assert_int_equal(fs_drops_rmdir(&drops, tmp), 0);
 }
 
 static void names_run_out(void **state)

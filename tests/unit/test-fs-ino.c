@@ -26,6 +26,8 @@ static void what_is_encoded_is_decoded(void **state)
 				in.index = FS_INO_DISKS_MAX - 1;
 			if (kind == FS_KIND_CONTROL)
 				in.index = FS_INO_CONTROLS_MAX - 1;
+			if (kind == FS_KIND_SUBDIR)
+				in.index = FS_INO_DIRS_MAX - 1;
 			assert_int_equal(fs_ino_decode(fs_ino_encode(in), &out), 0);
 			assert_int_equal(out.kind, in.kind);
 			assert_true(out.module == in.module);
@@ -35,7 +37,7 @@ static void what_is_encoded_is_decoded(void **state)
 
 static void no_two_files_share_a_number(void **state)
 {
-	uint64_t seen[FS_INO_DISKS_MAX * 2 + FS_INO_CONTROLS_MAX];
+	uint64_t seen[FS_INO_DISKS_MAX * 2 + FS_INO_CONTROLS_MAX + FS_INO_DIRS_MAX];
 	size_t n = 0;
 
 	for (enum fs_kind kind = FS_KIND_DIR; kind < FS_KIND_DISK; kind++)
@@ -44,6 +46,8 @@ static void no_two_files_share_a_number(void **state)
 		seen[n++] = fs_ino_encode((struct fs_ino){FS_KIND_DISK, 7, i});
 	for (unsigned i = 1; i < FS_INO_CONTROLS_MAX; i++)
 		seen[n++] = fs_ino_encode((struct fs_ino){FS_KIND_CONTROL, 7, i});
+	for (unsigned i = 1; i < FS_INO_DIRS_MAX; i++)
+		seen[n++] = fs_ino_encode((struct fs_ino){FS_KIND_SUBDIR, 7, i});
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < i; j++)
 			assert_true(seen[i] != seen[j]);
@@ -66,6 +70,7 @@ static void numbers_that_are_none_of_ours_are_stale(void **state)
 	assert_int_equal(fs_ino_decode(FS_KIND_DISK, &out), -ESTALE);
 	assert_int_equal(fs_ino_decode(0x100 + FS_INO_DISKS_MAX, &out), -ESTALE);
 	assert_int_equal(fs_ino_decode(0x200 + FS_INO_CONTROLS_MAX, &out), -ESTALE);
+	assert_int_equal(fs_ino_decode(0x300 + FS_INO_DIRS_MAX, &out), -ESTALE);
 	assert_int_equal(fs_ino_decode(0xffff, &out), -ESTALE);
 	assert_int_equal(out.kind, FS_KIND_LOG);
 }

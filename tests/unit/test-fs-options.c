@@ -81,13 +81,14 @@ static void long_options_are_read(void **state)
 	struct fs_options options;
 
 	assert_int_equal(PARSE(&options, "--payload=/boot files", "--simulate=count=2:emmc=1G",
-				 "--autoboot", "--port=1-1", "--port=1-2.3", "--raw",
+				 "--autoboot", "--port=1-1", "--port=1-2.3", "--raw", "--allow-otp",
 				 "--verify=off", "--reconnect=0", "/mnt"),
 		0);
 	assert_string_equal(options.payload, "/boot files");
 	assert_true(options.simulated);
 	assert_string_equal(options.simulate, "count=2:emmc=1G");
 	assert_true(options.autoboot);
+	assert_true(options.allow_otp);
 	assert_true(options.raw);
 	assert_int_equal(options.verify, CM4_VERIFY_OFF);
 	assert_int_equal(options.n_ports, 2);
@@ -154,7 +155,7 @@ static void questions_need_no_mount_point(void **state)
 static void what_is_unknown_is_refused(void **state)
 {
 	REFUSES("--colour", "/mnt");
-	REFUSES("--allow-otp", "/mnt");
+	REFUSES("--allow-otp=yes", "/mnt");
 	REFUSES("-x", "/mnt");
 	REFUSES("-o", "colour", "/mnt");
 	REFUSES("-o", "nonempty", "/mnt");
