@@ -294,16 +294,24 @@ struct fixture {
 
 #define FIXTURE_DATA (32 * MIB)
 
+/* The same for every fixture, and made once: that takes its time under valgrind. */
+static inline const unsigned char *fixture_bytes(void)
+{
+	static unsigned char bytes[FIXTURE_DATA];
+	uint32_t x = 1;
+
+	for (size_t i = 0; !bytes[FIXTURE_DATA - 1] && i < FIXTURE_DATA; i++) {
+		x = x * 1664525u + 1013904223u;
+		bytes[i] = (unsigned char)(1 + (x >> 24) % 200);
+	}
+	return bytes;
+}
+
 static inline void fixture_begin_with(struct fixture *f, enum cm4_image_mode mode,
 	uint64_t disk_size, const struct image_policy *policy)
 {
-	uint32_t x = 1;
-
 	*f = (struct fixture){.disk = disk_new(disk_size), .data = malloc(FIXTURE_DATA)};
-	for (size_t i = 0; i < FIXTURE_DATA; i++) {
-		x = x * 1664525u + 1013904223u;
-		f->data[i] = (unsigned char)(1 + (x >> 24) % 200);
-	}
+	memcpy(f->data, fixture_bytes(), FIXTURE_DATA);
 	f->owner = owner_new(f->disk, mode, policy, &f->image);
 	cm4_image_open(f->image, true);
 }
