@@ -14,6 +14,7 @@
 #include "name.h"
 #include "ops.h"
 #include "tree.h"
+#include "util/cleanup.h"
 
 /*
  * Everything is direct_io: a write comes as the program made it, in order and at once, and what a
@@ -110,7 +111,10 @@ static int open_blob(
 	}
 	if (flags & O_TRUNC)
 		fs_blob_truncate(node->drop.blob, 0);
-	handle->blob = fs_blob_ref(node->drop.blob);
+	{
+		LOCKED(&fs->handles_lock);
+		handle->blob = fs_blob_ref(node->drop.blob);
+	}
 	handle->stages = handle->writable &&
 			 fs_kept_role(fs, node->drop.place, node->drop.name, name) == FS_ROLE_BOOT;
 	if (handle->stages)
@@ -148,6 +152,8 @@ static int open_disk(
 	if (r == 0)
 		r = open_image(fs, node, image, flags, ret_handle);
 	if (r == 0) {
+		/* Others look at it in the list already. */
+		LOCKED(&fs->handles_lock);
 		(*ret_handle)->flash = flash;
 		strcpy((*ret_handle)->disk, node->disk);
 	}
