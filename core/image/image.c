@@ -167,14 +167,14 @@ bool image_keeps_chunks(const struct cm4_image *image)
 	return judge_is_held(image) && !image->error && !image->superseded && image->size > 0;
 }
 
-static int start_thread(struct cm4_image *image)
+int image_start_thread(pthread_t *thread, void *(*run)(void *data), void *data)
 {
 	sigset_t all, before;
 	int r;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&image->thread, NULL, image_thread, image);
+	r = pthread_create(thread, NULL, run, data);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return -r;
 }
@@ -192,7 +192,7 @@ static int take_disk(struct cm4_image *image, struct block *block, bool writable
 	image->writable = writable;
 	if (image->mode == CM4_IMAGE_RAW)
 		image->size = block->bytes;
-	r = start_thread(image);
+	r = image_start_thread(&image->thread, image_thread, image);
 	if (r < 0) {
 		if (!kept)
 			chunk_pool_fini(&image->pool);

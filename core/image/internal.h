@@ -165,6 +165,8 @@ void image_want_locked(struct cm4_image *image);
 void image_ask(struct cm4_image *image);    /* lock not held */
 void image_forget(struct cm4_image *image); /* the content, as if nothing had been written */
 bool image_keeps_chunks(const struct cm4_image *image); /* while its disk is closed */
+/* Of which no signal is the business. Lock held, or not. 0 or -errno. */
+int image_start_thread(pthread_t *thread, void *(*run)(void *data), void *data);
 void image_close_locked(struct cm4_image *image, bool writable);
 void image_clock_start(struct cm4_image *image);
 void image_clock_stop(struct cm4_image *image);
@@ -187,6 +189,7 @@ enum answer {
 };
 
 bool io_changes(const struct cm4_io *io);		/* it needs a disk that can be written */
+bool io_closes(const struct cm4_io *io);		/* a sync, or a close() */
 void io_list_complete(struct cm4_io_list *list);	/* lock not held */
 bool image_has_changers(const struct cm4_image *image); /* lock held: some are parked */
 

@@ -16,6 +16,11 @@ bool io_changes(const struct cm4_io *io)
 	return io->kind != CM4_IO_READ && io->kind != CM4_IO_VERIFY && io->kind != CM4_IO_SUM;
 }
 
+bool io_closes(const struct cm4_io *io)
+{
+	return io->kind == CM4_IO_SYNC || io->kind == CM4_IO_FLUSH;
+}
+
 bool image_has_changers(const struct cm4_image *image)
 {
 	const struct cm4_io *io;
@@ -224,9 +229,7 @@ enum answer request_answer(struct cm4_image *image, struct cm4_io *io)
 	if (image->error)
 		return ready(io, image->error);
 	if (image->superseded || goes_on_with_what_is_gone(image, io)) {
-		bool closes = io->kind == CM4_IO_SYNC || io->kind == CM4_IO_FLUSH;
-
-		return ready(io, closes ? 0 : -ESTALE);
+		return ready(io, io_closes(io) ? 0 : -ESTALE);
 	}
 	return answer_flash(image, io);
 }

@@ -1,7 +1,6 @@
 #include "image/stream.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,18 +21,6 @@ static void free_stream(struct stream *stream)
 	free(stream);
 }
 
-static int start(struct stream *stream)
-{
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&stream->thread, NULL, stream_thread, stream);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
-}
-
 static int begin(struct cm4_image *image, enum decode_format format)
 {
 	struct stream *stream = calloc(1, sizeof(*stream));
@@ -51,7 +38,7 @@ static int begin(struct cm4_image *image, enum decode_format format)
 	if (r == 0)
 		r = digest_new("SHA256", &stream->digest);
 	if (r == 0)
-		r = start(stream);
+		r = image_start_thread(&stream->thread, stream_thread, stream);
 	if (r < 0)
 		free_stream(stream);
 	else
@@ -225,12 +212,10 @@ static bool take_flush(struct cm4_image *image, struct cm4_io *io)
 /* Its decoder is gone, or its disk is another's: it can be closed, and a new file may begin. */
 static bool take_late(struct stream *stream, struct cm4_io *io)
 {
-	bool closes = io->kind == CM4_IO_SYNC || io->kind == CM4_IO_FLUSH;
-
 	if (io->kind == CM4_IO_READ)
 		return answered(io, -EOPNOTSUPP);
 	if (io->kind != CM4_IO_TRUNCATE || stream->image->superseded)
-		return answered(io, closes ? 0 : -ESTALE);
+		return answered(io, io_closes(io) ? 0 : -ESTALE);
 	if (io->length == 0)
 		return take_truncate(stream, io);
 	return answered(io, io->length == stream->size ? 0 : -ESTALE);

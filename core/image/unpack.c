@@ -352,8 +352,6 @@ static void tell_rest(struct stream *stream, struct cm4_io_list *list)
 	struct cm4_io *io, *next;
 
 	for (io = TAILQ_FIRST(&image->stream_parked); io; io = next) {
-		bool closes = io->kind == CM4_IO_SYNC || io->kind == CM4_IO_FLUSH;
-
 		next = TAILQ_NEXT(io, link);
 		if (stream->stop && io->result == 0)
 			continue; /* of the stream that came after */
@@ -362,7 +360,7 @@ static void tell_rest(struct stream *stream, struct cm4_io_list *list)
 		if (!stream->stop && image->error)
 			io->result = image->error;
 		else
-			io->result = closes ? 0 : -ESTALE;
+			io->result = io_closes(io) ? 0 : -ESTALE;
 		TAILQ_INSERT_TAIL(list, io, link);
 	}
 }
