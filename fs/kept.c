@@ -76,18 +76,13 @@ void fs_kept_write(
 	fuse_reply_write(req, size);
 }
 
-static void told(void *op, int result)
-{
-	fs_op_done(op, result);
-}
-
 static void tell_sidecar(fuse_req_t req, struct cm4_module *module, const char *name,
 	const unsigned char *data, size_t size)
 {
 	struct fs_op *op = fs_op_new(req, NULL, FS_REPLY_ERROR);
 
 	if (op)
-		fs_op_sidecar(op, module, name, data, size, told);
+		fs_op_sidecar(op, module, name, data, size);
 }
 
 static void tell(fuse_req_t req, struct cm4_module *module, enum fs_role role, const char *name,
@@ -212,5 +207,5 @@ void fs_kept_compare(fuse_req_t req, struct cm4_module *module, struct cm4_image
 	struct fs_op *op = fs_op_new(req, NULL, FS_REPLY_ERROR);
 
 	if (op)
-		fs_op_compare(op, module, image, told);
+		fs_op_compare(op, module, image);
 }

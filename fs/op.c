@@ -152,20 +152,24 @@ void fs_op_control(struct fs_op *op, struct cm4_module *module, enum cm4_verb ve
 	fs_op_unref(op);
 }
 
+static void told(void *data, int result)
+{
+	fs_op_done(data, result);
+}
+
 void fs_op_sidecar(struct fs_op *op, struct cm4_module *module, const char *name, const void *data,
-	size_t size, void (*done)(void *op, int result))
+	size_t size)
 {
 	fuse_req_interrupt_func(op->req, on_interrupt, op);
-	cm4_module_sidecar(module, name, data, size, done, op);
+	cm4_module_sidecar(module, name, data, size, told, op);
 	fs_watch_submitted(op->fs->watch, op);
 	fs_op_unref(op);
 }
 
-void fs_op_compare(struct fs_op *op, struct cm4_module *module, struct cm4_image *image,
-	void (*done)(void *op, int result))
+void fs_op_compare(struct fs_op *op, struct cm4_module *module, struct cm4_image *image)
 {
 	fuse_req_interrupt_func(op->req, on_interrupt, op);
-	cm4_module_compare(module, image, done, op);
+	cm4_module_compare(module, image, told, op);
 	fs_watch_submitted(op->fs->watch, op);
 	fs_op_unref(op);
 }

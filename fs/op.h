@@ -62,11 +62,10 @@ struct fs_op *fs_op_new(fuse_req_t req, struct cm4_image *image, enum fs_reply r
 void fs_op_fail(struct fs_op *op, int error); /* instead of submitting it */
 void fs_op_submit(struct fs_op *op);	      /* to its image: op->io has been filled in */
 void fs_op_control(struct fs_op *op, struct cm4_module *module, enum cm4_verb verb);
-/* @done is called with the op, and what came of it; it calls fs_op_done. @data is not kept. */
+/* What the module makes of it is the answer. @data is not kept. */
 void fs_op_sidecar(struct fs_op *op, struct cm4_module *module, const char *name, const void *data,
-	size_t size, void (*done)(void *op, int result));
-void fs_op_compare(struct fs_op *op, struct cm4_module *module, struct cm4_image *image,
-	void (*done)(void *op, int result));
+	size_t size);
+void fs_op_compare(struct fs_op *op, struct cm4_module *module, struct cm4_image *image);
 void fs_op_events(struct fs_op *op, struct fs_reader *reader, bool nonblock);
 
 /* Whoever was given it completes it. No lock is held. */
